@@ -1,0 +1,20 @@
+import type { Contract, EventContract } from './contract';
+import * as apiToken from './api-token';
+import * as audit from './audit';
+import * as limits from './limits';
+import * as plan from './plan';
+import * as tenant from './tenant';
+import * as upstreamKey from './upstream-key';
+import * as usage from './usage';
+
+const modules: Record<string, unknown>[] = [tenant, apiToken, plan, upstreamKey, limits, usage, audit];
+
+const isContract = (value: unknown): value is Contract =>
+  typeof value === 'object' && value !== null && 'schema' in value && 'topic' in value && 'type' in value;
+
+/** Every contract there is, for fixtures, docs/events.md and checks. */
+export const CONTRACTS: readonly Contract[] = modules.flatMap((module) => Object.values(module).filter(isContract));
+
+export const EVENTS: ReadonlyMap<string, EventContract> = new Map(
+  CONTRACTS.filter((contract): contract is EventContract => 'kind' in contract).map((contract) => [contract.type, contract]),
+);

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { event, record, type FactOf } from './contract';
+import { count, keyId, oneOf, tenantId, text, timestamp } from './fields';
+import { plain } from './privacy';
+import { eventsTopic, stateTopic } from './topics';
+
+const topic = eventsTopic('upstream-key');
+const scopes = () => plain(z.array(z.string()));
+
+/** One check of a key against the upstream, in words that a person can act on. */
+export const keyCheck = z.object({
+  name: text(),
+  result: oneOf('passed', 'failed', 'unknown'),
+  evidence: text(),
+  nextStep: text(),
+});
+export type KeyCheck = z.infer<typeof keyCheck>;
+
+export const REJECTIONS = ['unauthorized', 'out-of-credits', 'rate-limited', 'unreachable'] as const;
+
+export const upstreamKeyRegistered = event(topic, 'upstream-key.registered', 'A key has an id; no secret of it is here.', {
+  keyId: keyId(),
+  owner: oneOf('tenant', 'platform'),
+  label: text(),
+});
+export const upstreamKeyVersionOffered = event(topic, 'upstream-key.version-offered', 'A secret was handed in and sealed.', {
+  keyId: keyId(),
+  version: count(),
+  fingerprint: text(),
+  last4: text(),
+});
+export const upstreamKeyVersionActivated = event(topic, 'upstream-key.version-activated', 'It passed its checks; new calls use it.', {
+  keyId: keyId(),
+  version: count(),
+  scopes: scopes(),
+});
+export const upstreamKeyVersionRejected = event(topic, 'upstream-key.version-rejected', 'It failed its checks and is never used.', {
+  keyId: keyId(),
+  version: count(),
+  because: oneOf(...REJECTIONS),
+});
+export const upstreamKeyVersionSuperseded = event(topic, 'upstream-key.version-superseded', 'Calls in flight may finish on it.', {
+  keyId: keyId(),
+  version: count(),
+  drainUntil: timestamp(),
+});
+export const upstreamKeyVersionDestroyed = event(topic, 'upstream-key.version-destroyed', 'Its sealed secret is gone.', {
+  keyId: keyId(),
+  version: count(),
+});
+export const upstreamKeyChecked = event(topic, 'upstream-key.checked', 'The key was tried against the upstream.', {
+  keyId: keyId(),
+  version: count(),
+  checks: z.array(keyCheck),
+});
+export const upstreamKeyStatusChanged = event(topic, 'upstream-key.status-changed', 'Whether calls may use the key at all.', {
+  keyId: keyId(),
+  status: oneOf('usable', 'invalid', 'depleted', 'quarantined'),
+  because: text(),
+});
+export const upstreamKeyRemoved = event(topic, 'upstream-key.removed', 'The key is gone, every version destroyed.', { keyId: keyId() });
+
+export type UpstreamKeyEvent = FactOf<
+  | typeof upstreamKeyRegistered
+  | typeof upstreamKeyVersionOffered
+  | typeof upstreamKeyVersionActivated
+  | typeof upstreamKeyVersionRejected
+  | typeof upstreamKeyVersionSuperseded
+  | typeof upstreamKeyVersionDestroyed
+  | typeof upstreamKeyChecked
+  | typeof upstreamKeyStatusChanged
+  | typeof upstreamKeyRemoved
+>;
+
+/** A data key as KMS wrapped it; useless without KMS and the encryption context. */
+export const wrappedDataKey = z.object({ version: count(), kekId: text(), purpose: text(), wrapped: text() });
+
+export const upstreamKeyState = record(
+  stateTopic('upstream-key'),
+  'upstream-key.state',
+  'What a fetcher needs to call with a key: its sealed versions. The one topic that carries ciphertext.',
+  z.object({
+    id: keyId(),
+    /** `ten_platform` for the platform's own. */
+    owner: tenantId(),
+    status: oneOf('usable', 'invalid', 'depleted', 'quarantined'),
+    active: plain(z.number().int().positive().nullable()),
+    weight: plain(z.number().positive()),
+    scopes: scopes(),
+    versions: z.array(
+      z.object({
+        version: count(),
+        state: oneOf('active', 'draining'),
+        drainUntil: plain(z.number().int().nullable()),
+        /** base64 of the sealed secret; docs/envelope-format.md. */
+        sealed: text(),
+        dataKey: wrappedDataKey,
+      }),
+    ),
+  }),
+);
+export type UpstreamKeyState = z.infer<typeof upstreamKeyState.schema>;

@@ -1,0 +1,34 @@
+export {
+  PLATFORM,
+  idFrom,
+  idTimeMs,
+  newId,
+  newUuid,
+  parseId,
+  uuidFrom,
+  type Id,
+  type KeyId,
+  type MemberId,
+  type OperationId,
+  type PlanId,
+  type ProjectId,
+  type RequestId,
+  type TenantId,
+  type TokenId,
+  type Uuid,
+} from './ids';
+export { rfc3339, sleep, systemClock, utcDay, utcMonth, type Clock } from './clock';
+export {
+  AppError,
+  httpStatus,
+  invalid,
+  isConnectionTrouble,
+  isTransient,
+  notFound,
+  unavailable,
+  versionConflict,
+  type Category,
+  type ErrorOptions,
+} from './errors';
+export { fact, unreachable, type Actor, type Aggregate, type CommandContext, type Decide, type Fact } from './decisions';
+export { canonicalJson } from './canonical-json';

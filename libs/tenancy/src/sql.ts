@@ -1,0 +1,15 @@
+import type { QueryResultRow } from 'pg';
+
+/** What runs a statement: a pooled client inside a transaction, or another library's. */
+export interface Sql {
+  query<R extends QueryResultRow = QueryResultRow>(text: string, values?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number | null }>;
+}
+
+/** SQLSTATEs that weir's own functions raise. */
+export const SQLSTATE = { unknownTenant: 'WR404', appendOnly: 'WR403' } as const;
+
+export const sqlState = (error: unknown): string | undefined => (error as { code?: string } | undefined)?.code;
+
+/** A name as an SQL identifier. Names here come from ids alone; quoting is the second lock on the door. */
+export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;

@@ -1,0 +1,45 @@
+// Compiles libs, services and tools to dist/, file by file, in the same places; copies what they read at run time.
+// `npm ci` runs it (prepare), so that `npm start` compiles nothing.
+const { transformFile } = require('@swc/core');
+const fs = require('node:fs');
+const path = require('node:path');
+const { root, swcOptions } = require('./swc-options.cjs');
+
+const out = path.join(root, 'dist');
+const ASSETS = /\.(sql|lua|json|py|xml|tpl|properties|yaml|html|css|svg)$/;
+
+function* files(dir) {
+  if (!fs.existsSync(dir)) return;
+  for (const entry of fs.readdirSync(dir, { withFileTypes: true })) {
+    const full = path.join(dir, entry.name);
+    if (entry.isDirectory()) {
+      if (!['node_modules', 'target', '.terraform', 'fixtures'].includes(entry.name)) yield* files(full);
+    } else yield full;
+  }
+}
+
+async function compile(file) {
+  const relative = path.relative(root, file);
+  const target = path.join(out, relative);
+  fs.mkdirSync(path.dirname(target), { recursive: true });
+  if (/\.ts$/.test(file) && !/\.(spec|d)\.ts$/.test(file)) {
+    const js = target.replace(/\.ts$/, '.js');
+    const { code, map } = await transformFile(file, { ...swcOptions, sourceFileName: file });
+    fs.writeFileSync(js, `${code}\n//# sourceMappingURL=${path.basename(js)}.map\n`);
+    fs.writeFileSync(`${js}.map`, map);
+    return 1;
+  }
+  if (ASSETS.test(file) && path.basename(file) !== 'project.json') fs.copyFileSync(file, target);
+  return 0;
+}
+
+(async () => {
+  const started = Date.now();
+  fs.rmSync(out, { recursive: true, force: true });
+  const all = ['libs', 'services', 'tools'].flatMap((dir) => [...files(path.join(root, dir))]);
+  const counts = await Promise.all(all.map(compile));
+  console.log(`built ${counts.reduce((a, b) => a + b, 0)} files into dist/ in ${Date.now() - started} ms`);
+})().catch((error) => {
+  console.error(`build failed: ${error.message ?? error}`);
+  process.exit(1);
+});
