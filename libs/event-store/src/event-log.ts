@@ -1,0 +1,180 @@
+import { AppError, canonicalJson, uuidFrom, versionConflict, type Aggregate, type CommandContext, type Decide, type Fact, type TenantId } from '@weir/kernel';
+import { EVENTS } from '@weir/contracts';
+import type { Sql, UnitOfWork } from '@weir/tenancy';
+import { EVENT_COLUMNS, toEvent, type EventRow, type StoredEvent } from './event';
+
+/** What a state topic shall say of one thing from now on; a null body is a tombstone. */
+export interface StateChange {
+  readonly topic: string;
+  readonly key: string;
+  readonly body: unknown;
+}
+
+/** At which version of the stream an append is right: exactly, none yet, some, whatever. */
+export type Expected = number | 'none' | 'exists' | 'any';
+
+export interface Append {
+  readonly tenant: TenantId;
+  readonly stream: string;
+  readonly expected: Expected;
+  readonly events: readonly Fact[];
+  readonly context: CommandContext;
+  readonly states?: readonly StateChange[];
+}
+
+export type Appended =
+  | { readonly outcome: 'appended' | 'repeated'; readonly version: number; readonly first: number; readonly last: number }
+  | { readonly outcome: 'conflict'; readonly version: number };
+
+export interface Decided<S, E> {
+  readonly state: S;
+  readonly version: number;
+  /** What this decision added; none when it was done already. */
+  readonly events: readonly E[];
+}
+
+export interface Decision<S, E extends Fact, Q extends Sql> {
+  readonly tenant: TenantId;
+  readonly stream: string;
+  readonly aggregate: Aggregate<S, E>;
+  readonly decide: Decide<S, E>;
+  readonly context: CommandContext;
+  /** The version that the caller has seen (If-Match): another one is a version conflict and not a retry. */
+  readonly ifVersion?: number | undefined;
+  readonly states?: (state: S, version: number) => readonly StateChange[];
+  /** Writes of the service itself, in the same transaction, in the tenant's schema. */
+  readonly also?: (sql: Q, decided: Decided<S, E>) => Promise<void>;
+}
+
+export interface EventLog<Q extends Sql = Sql> {
+  append(request: Append): Promise<Appended>;
+  load<S, E extends Fact>(tenant: TenantId, stream: string, aggregate: Aggregate<S, E>): Promise<{ state: S; version: number }>;
+  /** Load, decide, append; again when somebody else was first. */
+  decide<S, E extends Fact>(decision: Decision<S, E, Q>): Promise<Decided<S, E>>;
+  /** Events after a position, oldest first. */
+  read(tenant: TenantId, options: { after: number; limit: number; stream?: string }): Promise<StoredEvent[]>;
+}
+
+const EXPECTED = { none: 0, exists: -1, any: -2 } as const;
+const TRIES = 20;
+
+const APPEND = `select weir.append($1, $2, $3, $4, $5::uuid[], $6::text[], $7::int[], $8::text[], $9::timestamptz,
+  $10, $11, $12, $13, $14, $15, $16, $17::jsonb) as result`;
+
+export function eventLog<Q extends Sql>(work: UnitOfWork<Q>): EventLog<Q> {
+  async function read(tenant: TenantId, options: { after: number; limit: number; stream?: string }): Promise<StoredEvent[]> {
+    return work.inTenant(tenant, (sql) => readEvents(sql, tenant, options));
+  }
+
+  async function load<S, E extends Fact>(tenant: TenantId, stream: string, aggregate: Aggregate<S, E>) {
+    const events = await work.inTenant(tenant, (sql) => readStream(sql, tenant, stream));
+    const state = events.reduce((before, event) => aggregate.evolve(before, event as unknown as E), aggregate.initial);
+    return { state, version: events.at(-1)?.version ?? 0 };
+  }
+
+  async function tryOnce<S, E extends Fact>(decision: Decision<S, E, Q>): Promise<Decided<S, E> | { conflict: number }> {
+    const { tenant, stream, aggregate, context } = decision;
+    const { state, version } = await load(tenant, stream, aggregate);
+    if (decision.ifVersion !== undefined && decision.ifVersion !== version) throw versionConflict(version);
+
+    const events = decision.decide(state);
+    if (events.length === 0) return { state, version, events };
+
+    const next = events.reduce(aggregate.evolve, state);
+    const decided = { state: next, version: version + events.length, events };
+    const request: Append = { tenant, stream, expected: version, events, context, states: decision.states?.(next, decided.version) ?? [] };
+
+    const appended =
+      decision.also === undefined
+        ? await append(work.direct, request)
+        : await work.inTenant(tenant, async (sql) => {
+            const result = await append(sql, request);
+            if (result.outcome === 'appended') await decision.also?.(sql, decided);
+            return result;
+          });
+    if (appended.outcome === 'conflict') return { conflict: appended.version };
+    if (appended.outcome === 'repeated') {
+      const now = await load(tenant, stream, aggregate);
+      return { ...now, events: [] };
+    }
+    return decided;
+  }
+
+  return {
+    append: (request) => append(work.direct, request),
+    load,
+    read,
+    async decide(decision) {
+      for (let attempt = 1; ; attempt++) {
+        const outcome = await tryOnce(decision);
+        if (!('conflict' in outcome)) return outcome;
+        if (attempt === TRIES) throw contended(decision.stream);
+      }
+    },
+  };
+}
+
+/** One statement, whether alone or inside a transaction; see weir.append in the migrations. */
+export async function append(sql: Sql, request: Append): Promise<Appended> {
+  const { tenant, stream, expected, events, context, states = [] } = request;
+  const values = [
+    tenant,
+    stream,
+    typeof expected === 'number' ? expected : EXPECTED[expected],
+    context.commandId,
+    events.map((_, index) => uuidFrom(`${tenant}/${stream}/${context.commandId}/${index}`, context.at)),
+    events.map((event) => event.type),
+    events.map((event) => schemaVersionOf(event.type)),
+    events.map((event) => canonicalJson(event.data)),
+    new Date(context.at),
+    context.actor.type,
+    context.actor.id,
+    context.action,
+    context.reason ?? null,
+    context.requestId ?? null,
+    context.causationId ?? null,
+    context.correlationId ?? null,
+    statesJson(states),
+  ];
+  const { rows } = await sql.query<{ result: Appended }>(APPEND, values);
+  if (rows[0] === undefined) throw new Error('weir.append answered nothing');
+  return rows[0].result;
+}
+
+/** Says states that follow no stream, inside a tenant's transaction. */
+export async function publishStates(sql: Sql, states: readonly StateChange[]): Promise<void> {
+  await sql.query('select weir.publish_states($1::jsonb)', [statesJson(states)]);
+}
+
+const statesJson = (states: readonly StateChange[]): string =>
+  JSON.stringify(states.map(({ topic, key, body }) => ({ topic, key, body: body === null ? null : canonicalJson(body) })));
+
+export async function readEvents(
+  sql: Sql,
+  tenant: TenantId,
+  options: { after: number; limit: number; stream?: string },
+): Promise<StoredEvent[]> {
+  const { rows } = await sql.query<EventRow>(
+    `select ${EVENT_COLUMNS} from events
+     where tenant_id = $1 and position > $2 and ($4::text is null or stream = $4) order by position limit $3`,
+    [tenant, options.after, options.limit, options.stream ?? null],
+  );
+  return rows.map(toEvent);
+}
+
+async function readStream(sql: Sql, tenant: TenantId, stream: string): Promise<StoredEvent[]> {
+  const { rows } = await sql.query<EventRow>(
+    `select ${EVENT_COLUMNS} from events where tenant_id = $1 and stream = $2 order by version`,
+    [tenant, stream],
+  );
+  return rows.map(toEvent);
+}
+
+function schemaVersionOf(type: string): number {
+  const contract = EVENTS.get(type);
+  if (contract === undefined) throw new TypeError(`no contract for the event ${type}: add it to libs/contracts`);
+  return contract.version;
+}
+
+const contended = (stream: string) =>
+  new AppError('contended', 'conflict', `Too many changes to ${stream.split('/')[0]} at once. Try again.`, { retryAfter: 1 });

@@ -1,0 +1,126 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
+import { NestFactory, Reflector } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import { AppError, newId } from '@weir/kernel';
+import type { Logger } from 'pino';
+import { BusServer } from './bus-server';
+import { AccessGuard } from './guard';
+import { IdempotencyInterceptor } from './idempotency';
+import { startManagement } from './management';
+import { openApiDocument } from './openapi';
+import { ProblemFilter } from './problem';
+import type { Process, ServiceRuntime } from './runtime';
+import type { ServiceParts } from './service';
+
+const BODY_LIMIT = 1_048_576;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export interface HostOptions {
+  readonly title: string;
+  readonly version: string;
+  readonly host: string;
+  readonly port: number;
+  readonly managementPort: number;
+  readonly process: Process;
+  readonly services: readonly { runtime: ServiceRuntime; parts: ServiceParts }[];
+  /** Serve the browsable reference at /docs. */
+  readonly docs?: boolean;
+}
+
+export interface Host {
+  readonly url: string;
+  readonly managementUrl: string;
+  stop(): Promise<void>;
+}
+
+@Module({})
+class RootModule {
+  static of(modules: readonly (Type | DynamicModule)[]): DynamicModule {
+    return { module: RootModule, imports: [...modules] };
+  }
+}
+
+/** One Nest application on one port with the services' modules, the consumers on the bus, and the management port. */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const { process, services } = options;
+  const { health, states, bus, log } = process;
+  const management = await startManagement({ host: options.host, port: options.managementPort, health, metrics: process.metrics }).catch(portTrouble(options.managementPort));
+
+  const app = await createApp(options);
+  app.connectMicroservice({ strategy: new BusServer(bus) });
+  const document = openApiDocument(app, options.title, options.version);
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  fastify.get('/v1/openapi.json', (_, reply) => reply.send(document));
+  if (options.docs === true) SwaggerModule.setup('docs', app, document, { customSiteTitle: options.title });
+
+  await app.init();
+  await states.start();
+  await states.caughtUp();
+  for (const { parts } of services) await parts.start?.();
+  await app.startAllMicroservices();
+  await app.listen(options.port, options.host).catch(portTrouble(options.port));
+  health.notReady = undefined;
+
+  return {
+    url: (await app.getUrl()).replace('[::1]', '127.0.0.1'),
+    managementUrl: management.url,
+    stop: async () => {
+      health.notReady = 'stopping';
+      await app.close();
+      for (const { runtime } of services) await runtime.stopAll();
+      await states.stop();
+      await bus.close();
+      await management.close();
+      log.flush();
+    },
+  };
+}
+
+async function createApp({ process, services }: HostOptions): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    genReqId: () => newId('req'),
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 300 },
+  } as ConstructorParameters<typeof FastifyAdapter>[0]);
+  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  fastify.addHook('onRequest', (request, reply, done) => {
+    void reply.header('weir-request-id', request.id);
+    done();
+  });
+  for (const { parts } of services) parts.routes?.(fastify);
+
+  const app = await NestFactory.create<NestFastifyApplication>(RootModule.of(services.map(({ parts }) => parts.module)), adapter, {
+    logger: nestLogger(process.log),
+    abortOnError: false,
+  });
+  const reflector = app.get(Reflector);
+  app.useGlobalGuards(new AccessGuard(process.access, reflector));
+  app.useGlobalFilters(new ProblemFilter(process.log));
+  const first = services[0];
+  if (first !== undefined) app.useGlobalInterceptors(new IdempotencyInterceptor(first.runtime.work, reflector));
+  return app;
+}
+
+const portTrouble =
+  (port: number) =>
+  (error: NodeJS.ErrnoException): never => {
+    if (error.code === 'EADDRINUSE') throw new AppError('port-in-use', 'invalid', `port ${port} is in use: set WEIR_PORT or WEIR_MANAGEMENT_PORT to another, or to 0 for any`);
+    if (error.code === 'EACCES') throw new AppError('port-refused', 'invalid', `this user may not listen on port ${port}`);
+    throw error;
+  };
+
+const nestLogger = (log: Logger) => ({
+  log: (message: unknown) => log.debug(message),
+  debug: (message: unknown) => log.debug(message),
+  verbose: (message: unknown) => log.trace(message),
+  warn: (message: unknown) => log.warn(message),
+  error: (message: unknown, ...rest: unknown[]) => log.error({ rest }, String(message)),
+  fatal: (message: unknown, ...rest: unknown[]) => log.fatal({ rest }, String(message)),
+});
+
+export type { INestApplication };

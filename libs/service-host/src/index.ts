@@ -1,0 +1,25 @@
+export { commonSettings, type CommonConfig } from './config';
+export { Consumes, type ConsumesOptions } from './consumes';
+export { AccessGuard, Needs, assertOneAuthorization } from './guard';
+export { Health, type Check, type CheckResult } from './health';
+export { startHost, type Host, type HostOptions } from './host';
+export { IdempotencyInterceptor, NotReplayable } from './idempotency';
+export { Describes, openApiDocument, type RouteDocs } from './openapi';
+export { decodeCursor, encodeCursor, listed, page, parse, type Listed, type Page } from './parse';
+export { ProblemFilter, sendProblem, toAppError, toProblem, type Problem } from './problem';
+export { By, Command, IfMatch, Tenant, principalOf, tenantOf, type WeirRequest } from './request';
+export { runMain, runService } from './run-service';
+export { createLogger, createProcess, createRuntime, openBus, openPool, type Process, type ServiceRuntime } from './runtime';
+export type { ServiceDefinition, ServiceParts } from './service';
+export {
+  choice,
+  choices,
+  describeSettings,
+  integer,
+  optionalText,
+  parseSettings,
+  text,
+  type Environment,
+  type Setting,
+  type Settings,
+} from './settings';

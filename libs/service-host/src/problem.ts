@@ -1,0 +1,81 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError, isConnectionTrouble, unavailable } from '@weir/kernel';
+import type { Logger } from 'pino';
+import { throwError } from 'rxjs';
+
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly requestId: string;
+  readonly [member: string]: unknown;
+}
+
+/** RFC 9457, with `code`, `detail` (what to do next), `requestId` and the members of the case. */
+export const toProblem = (error: AppError, requestId: string): Problem => ({
+  type: `https://weir.dev/problems/${error.code}`,
+  title: error.code.replaceAll('-', ' '),
+  status: error.status,
+  code: error.code,
+  detail: error.message,
+  requestId,
+  ...error.details,
+});
+
+/** Whatever was thrown, as the error to answer with; what we did not foresee is `internal`, its cause for the log alone. */
+export function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  if (thrown instanceof HttpException) return fromHttp(thrown.getStatus(), thrown.message, thrown);
+  const status = (thrown as { statusCode?: unknown } | undefined)?.statusCode;
+  if (typeof status === 'number' && status >= 400 && status < 500) return fromHttp(status, (thrown as Error).message, thrown);
+  if (isConnectionTrouble(thrown)) return unavailable('dependency-unavailable', 'A part that this needs cannot be reached now. Try again in a moment.', thrown);
+  return new AppError('internal', 'internal', 'Something went wrong on our side. Try again; if it stays, report the request id.', { cause: thrown });
+}
+
+function fromHttp(status: number, message: string, cause: unknown): AppError {
+  if (status === 404) return new AppError('not-found', 'not-found', 'There is nothing at this address.', { cause });
+  if (status === 401) return new AppError('unauthenticated', 'unauthenticated', message, { cause });
+  if (status === 403) return new AppError('forbidden', 'forbidden', message, { cause });
+  if (status >= 500) return new AppError('internal', 'internal', 'Something went wrong on our side.', { cause });
+  return new OtherStatus(status, message, cause);
+}
+
+const CODES: Record<number, string> = { 405: 'method-not-allowed', 408: 'request-timeout', 413: 'body-too-large', 414: 'uri-too-long', 415: 'unsupported-media-type' };
+
+/** A status that HTTP itself gives and that no category of ours stands for. */
+class OtherStatus extends AppError {
+  constructor(
+    private readonly httpCode: number,
+    message: string,
+    cause: unknown,
+  ) {
+    super(CODES[httpCode] ?? 'invalid-request', 'invalid', message, { cause });
+  }
+
+  override get status(): number {
+    return this.httpCode;
+  }
+}
+
+export function sendProblem(reply: FastifyReply, request: FastifyRequest, error: AppError, log: Logger): void {
+  if (error.status >= 500) log.error({ err: error.cause ?? error, code: error.code, requestId: request.id, url: request.url.split('?')[0] }, error.message);
+  if (error.retryAfter !== undefined) void reply.header('retry-after', String(Math.ceil(error.retryAfter)));
+  if (error.status === 401) void reply.header('www-authenticate', 'Bearer realm="weir"');
+  void reply.status(error.status).header('content-type', 'application/problem+json; charset=utf-8').send(JSON.stringify(toProblem(error, request.id)));
+}
+
+/** For messages, the error goes on to the consumer's loop, which decides; for HTTP it becomes a problem. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly log: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): unknown {
+    if (host.getType() !== 'http') return throwError(() => thrown);
+    const http = host.switchToHttp();
+    sendProblem(http.getResponse<FastifyReply>(), http.getRequest<FastifyRequest>(), toAppError(thrown), this.log);
+    return undefined;
+  }
+}

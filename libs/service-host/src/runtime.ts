@@ -1,0 +1,112 @@
+import type { Pool } from 'pg';
+import pino, { type Logger } from 'pino';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { Access, StateReader } from '@weir/access';
+import { kafkaBus, postgresBus, postgresParkingLot, type Bus } from '@weir/bus';
+import { eventLog, type EventLog } from '@weir/event-store';
+import { AppError, systemClock, type Clock } from '@weir/kernel';
+import { assertUnprivileged, createPool, unitOfWork, type ServiceName, type UnitOfWork } from '@weir/tenancy';
+import type { CommonConfig } from './config';
+import { Health } from './health';
+
+/** What a process has once, however many services live in it. */
+export interface Process {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics: Registry;
+  readonly health: Health;
+  readonly bus: Bus;
+  readonly states: StateReader;
+  readonly access: Access;
+}
+
+/** What one service is given. */
+export interface ServiceRuntime extends Process {
+  readonly name: ServiceName;
+  readonly common: CommonConfig;
+  readonly pool: Pool;
+  readonly work: UnitOfWork;
+  readonly events: EventLog;
+  /** Runs at shutdown, after requests and consumers have ended, last added first. */
+  onStop(stop: () => Promise<void> | void): void;
+  stopAll(): Promise<void>;
+}
+
+export function createLogger(config: Pick<CommonConfig, 'logLevel'>, name: string, destination?: pino.DestinationStream): Logger {
+  const options: pino.LoggerOptions = {
+    name,
+    level: config.logLevel,
+    base: { name },
+    // a header or a field that can hold a secret never reaches a line
+    redact: { paths: ['*.authorization', '*["x-api-key"]', '*.token', '*.key', '*.secret', '*.password'], censor: '[redacted]' },
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+export async function openPool(runtime: { name: ServiceName; common: CommonConfig; log: Logger }): Promise<Pool> {
+  const pool = createPool({
+    url: runtime.common.postgresUrl,
+    name: runtime.name,
+    max: runtime.common.postgresPoolSize,
+    onError: (error) => runtime.log.warn({ err: error }, 'an idle database connection was lost'),
+  });
+  await assertUnprivileged(pool).catch((error: unknown) => {
+    if (error instanceof AppError) throw error;
+    throw new AppError('database-unavailable', 'unavailable', `the database cannot be reached: ${(error as Error).message}`, { cause: error });
+  });
+  return pool;
+}
+
+export function openBus(config: CommonConfig, name: ServiceName, pool: Pool, log: Logger): Bus {
+  const parking = postgresParkingLot({ pool, service: name });
+  const onError = (error: Error) => log.warn({ err: error }, 'bus');
+  if (config.bus === 'postgres') {
+    return postgresBus({ pool, directUrl: config.postgresDirectUrl ?? config.postgresUrl, parking, onError });
+  }
+  if (config.kafkaBrokers === undefined) {
+    throw new AppError('bad-configuration', 'invalid', 'bad configuration: WEIR_KAFKA_BROKERS must be set when WEIR_BUS is kafka');
+  }
+  return kafkaBus({ brokers: config.kafkaBrokers.split(','), clientId: `weir-${name}`, parking, onError });
+}
+
+export function createProcess(options: { config: CommonConfig; log: Logger; bus: Bus; clock?: Clock }): Process {
+  const { config, log, bus, clock = systemClock } = options;
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const states = new StateReader({ bus, clock, staleAfterMs: config.staleAfterMs, onError: (error) => log.error({ err: error }, 'state reader') });
+  const access = new Access(states, clock, config.operatorToken);
+  const health = new Health();
+  health.add('bus', async () => {
+    await bus.ping();
+    return { state: 'ok' };
+  });
+  health.add('states', () => {
+    if (!states.ready) return { state: 'failed', detail: 'reading the state topics' };
+    const ageMs = Math.round(states.ageMs());
+    return states.stale ? { state: 'degraded', ageMs, detail: 'stale: calls are answered 503 stale-state' } : { state: 'ok', ageMs };
+  });
+  return { log, clock, metrics, health, bus, states, access };
+}
+
+export function createRuntime(process: Process, name: ServiceName, common: CommonConfig, pool: Pool): ServiceRuntime {
+  const work = unitOfWork(pool, name);
+  const stops: (() => Promise<void> | void)[] = [];
+  process.health.add(`database ${name}`, async () => {
+    await pool.query('select 1');
+    return { state: 'ok' };
+  });
+  return {
+    ...process,
+    log: process.log.child({ service: name }),
+    name,
+    common,
+    pool,
+    work,
+    events: eventLog(work),
+    onStop: (stop) => void stops.unshift(stop),
+    stopAll: async () => {
+      for (const stop of stops) await stop();
+      await pool.end();
+    },
+  };
+}

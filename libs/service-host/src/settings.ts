@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { AppError } from '@weir/kernel';
+
+/** One environment variable: its name, what it means, how it is read. Declared in a service's config.ts and nowhere else. */
+export interface Setting<T> {
+  readonly variable: string;
+  readonly help: string;
+  readonly schema: z.ZodType<T>;
+  /** As it would stand in the environment; undefined: it must be set. */
+  readonly fallback: string | undefined;
+  /** May stay unset altogether. */
+  readonly optional: boolean;
+}
+
+export type Settings<C> = { readonly [K in keyof C]: Setting<C[K]> };
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const setting = <T>(variable: string, help: string, schema: z.ZodType<T>, fallback?: string): Setting<T> => ({
+  variable,
+  help,
+  schema,
+  fallback,
+  optional: false,
+});
+
+export const text = (variable: string, help: string, fallback?: string): Setting<string> =>
+  setting(variable, help, z.string().min(1), fallback);
+
+export const optionalText = (variable: string, help: string): Setting<string | undefined> => ({
+  ...setting(variable, help, z.string().min(1).optional()),
+  optional: true,
+});
+
+export const integer = (variable: string, help: string, fallback: number, range: { min?: number; max?: number } = {}): Setting<number> =>
+  setting(
+    variable,
+    help,
+    z.coerce.number().int().min(range.min ?? 0).max(range.max ?? Number.MAX_SAFE_INTEGER),
+    String(fallback),
+  );
+
+export const choice = <const T extends readonly [string, ...string[]]>(variable: string, help: string, values: T, fallback?: T[number]) =>
+  setting<T[number]>(variable, `${help} (${values.join(', ')})`, z.enum(values) as unknown as z.ZodType<T[number]>, fallback);
+
+/** A comma-separated list of the values. */
+export const choices = <const T extends readonly [string, ...string[]]>(variable: string, help: string, values: T, fallback: string) =>
+  setting<T[number][]>(
+    variable,
+    `${help} (${values.join(', ')})`,
+    z
+      .string()
+      .transform((list) => list.split(',').map((item) => item.trim()))
+      .pipe(z.array(z.enum(values))) as unknown as z.ZodType<T[number][]>,
+    fallback,
+  );
+
+/** @throws AppError `bad-configuration` naming every variable that is wrong, on one line */
+export function parseSettings<C>(settings: Settings<C>, environment: Environment): C {
+  const problems: string[] = [];
+  const parsed: Partial<C> = {};
+  for (const name of Object.keys(settings) as (keyof C)[]) {
+    const { variable, schema, fallback, optional } = settings[name];
+    const given = environment[variable];
+    const raw = given === undefined || given === '' ? fallback : given;
+    if (raw === undefined && !optional) {
+      problems.push(`${variable} must be set`);
+      continue;
+    }
+    const result = schema.safeParse(raw);
+    if (result.success) parsed[name] = result.data;
+    else problems.push(`${variable}: ${result.error.issues.map((issue) => issue.message).join(', ')}`);
+  }
+  if (problems.length > 0) throw new AppError('bad-configuration', 'invalid', `bad configuration: ${problems.join('; ')}`);
+  return parsed as C;
+}
+
+export function describeSettings<C>(settings: Settings<C>): string {
+  const rows = (Object.values(settings) as Setting<unknown>[]).map(({ variable, help, fallback, optional }) => {
+    const note = optional ? 'optional' : fallback === undefined ? 'required' : `default ${fallback}`;
+    return `  ${variable.padEnd(30)} ${help} [${note}]`;
+  });
+  return ['Settings, from the environment:', ...rows].join('\n');
+}
