@@ -1,0 +1,29 @@
+import { Pool } from 'pg';
+import { PLATFORM } from '@weir/kernel';
+import { bootstrap } from './bootstrap';
+import type { Bundle } from './bundle';
+import { MIGRATOR } from './names';
+import { provisioner } from './provisioning';
+
+/**
+ * Brings a database to a release: logins, control schemas, the platform's own log, every tenant's schema. Idempotent.
+ *
+ * @param adminUrl see {@link bootstrap}
+ * @returns what was applied now
+ */
+export async function prepareDatabase(
+  adminUrl: string,
+  bundle: Bundle,
+  password: string | undefined,
+  progress?: (done: number, of: number) => void,
+): Promise<{ control: string[]; schemas: number }> {
+  const control = await bootstrap(adminUrl, bundle, password);
+  const pool = new Pool({ connectionString: adminUrl, max: 2, options: `-c role=${MIGRATOR}` });
+  try {
+    const { provision, migrateAll } = provisioner(pool, bundle);
+    await provision(PLATFORM, 'schema');
+    return { control, schemas: await migrateAll(progress) };
+  } finally {
+    await pool.end();
+  }
+}

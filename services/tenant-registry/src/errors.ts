@@ -1,0 +1,26 @@
+import { AppError, invalid, notFound } from '@weir/kernel';
+
+export const tenantNotFound = () => notFound('tenant');
+export const tokenNotFound = () => notFound('token');
+export const memberNotFound = () => notFound('member');
+export const operationNotFound = () => notFound('operation');
+
+export const slugTaken = (slug: string) =>
+  new AppError('slug-taken', 'conflict', `The slug ${slug} is in use. Choose another.`, { details: { field: 'slug' } });
+
+export const unknownPlan = (plan: string) =>
+  new AppError('unknown-plan', 'invalid', `There is no published plan ${plan}. GET /v1/plans lists them.`, { details: { field: 'plan' } });
+
+export const keyModeNotInPlan = (mode: string, allowed: readonly string[]) =>
+  new AppError('key-mode-not-in-plan', 'conflict', `The plan does not allow the key mode ${mode}; it allows: ${allowed.join(', ')}.`, {
+    details: { allowed },
+  });
+
+export const seatsExhausted = (seats: number) =>
+  new AppError('seats-exhausted', 'conflict', `All ${seats} seats of the plan are taken. Remove a member or change the plan.`);
+
+export const planVersionExists = (plan: string, version: number) =>
+  new AppError('plan-version-published', 'conflict', `Version ${version} of ${plan} is published and never changes. Draft a new version.`);
+
+export const wrongState = (what: string) => new AppError('wrong-state', 'conflict', what);
+export { invalid };

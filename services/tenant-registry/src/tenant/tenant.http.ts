@@ -1,0 +1,145 @@
+import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Put, Query, Res } from '@nestjs/common';
+import { KEY_MODES } from '@weir/contracts';
+import { invalid, parseId, type CommandContext, type TenantId } from '@weir/kernel';
+import { Command, Describes, IfMatch, Needs, Tenant, decodeCursor, listed, page, parse, type Page } from '@weir/service-host';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { operationNotFound } from '../errors';
+import { Provisioning } from '../operations/provisioning';
+import { slug } from './slug';
+import { offboard, rename, resume, suspend } from './tenant';
+import { TenantService, type TenantView } from './tenant.service';
+
+const createTenant = z.strictObject({
+  slug,
+  name: z.string().trim().min(1).max(200).optional(),
+  plan: z.string().min(1).max(60).default('free'),
+  keyMode: z.enum(KEY_MODES).optional(),
+  placement: z.enum(['schema', 'pooled']).optional(),
+});
+const changeTenant = z.strictObject({ name: z.string().trim().min(1).max(200) });
+const keyMode = z.strictObject({ mode: z.enum(KEY_MODES) });
+const plan = z.strictObject({ plan: z.string().min(1).max(60), version: z.number().int().positive().optional() });
+
+@Controller('v1')
+export class TenantController {
+  constructor(
+    private readonly tenants: TenantService,
+    private readonly provisioning: Provisioning,
+  ) {}
+
+  @Post('tenants')
+  @HttpCode(202)
+  @Needs('operator', 'Create a tenant; Prefer: wait=10 holds the answer until it is ready')
+  @Describes({ body: createTenant, responses: { 202: { description: 'The operation; its tenant once it has succeeded' } } })
+  async create(
+    @Body(parse(createTenant)) body: z.infer<typeof createTenant>,
+    @Headers('prefer') prefer: string | undefined,
+    @Command() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { keyMode: mode, placement, ...rest } = body;
+    const operation = await this.provisioning.request({ ...rest, name: body.name ?? body.slug, keyMode: mode, placement }, context);
+    void reply.header('location', `/v1/operations/${operation.id}`);
+    const seconds = waitOf(prefer);
+    if (seconds === 0) return operation;
+    void reply.header('preference-applied', `wait=${seconds}`);
+    return this.provisioning.wait(operation.id as never, seconds * 1_000);
+  }
+
+  @Get('tenants')
+  @Needs('operator', 'List tenants')
+  @Describes({ query: page, responses: { 200: { description: 'A page of tenants' } } })
+  async list(@Query(parse(page)) { limit, cursor }: Page) {
+    const rows = await this.tenants.list({ limit, after: decodeCursor(cursor, z.string()) });
+    return listed(rows, limit, (row) => row.id);
+  }
+
+  @Get('tenants/:t')
+  @Needs('admin', 'Read a tenant')
+  async get(@Tenant() id: TenantId, @Res({ passthrough: true }) reply: FastifyReply) {
+    return tagged(reply, await this.tenants.get(id));
+  }
+
+  @Patch('tenants/:t')
+  @Needs('admin', 'Rename a tenant')
+  @Describes({ body: changeTenant, responses: { 200: { description: 'The tenant' } } })
+  async patch(
+    @Tenant() id: TenantId,
+    @Body(parse(changeTenant)) { name }: z.infer<typeof changeTenant>,
+    @Command() context: CommandContext,
+    @IfMatch() version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return tagged(reply, await this.tenants.change(id, rename(name), context, version));
+  }
+
+  @Post('tenants/:t/suspend')
+  @HttpCode(200)
+  @Needs('operator', 'Refuse every call of a tenant from here on')
+  suspend(@Tenant() id: TenantId, @Command() context: CommandContext) {
+    return this.tenants.change(id, suspend, context);
+  }
+
+  @Post('tenants/:t/resume')
+  @HttpCode(200)
+  @Needs('operator', 'Let a suspended tenant call again')
+  resume(@Tenant() id: TenantId, @Command() context: CommandContext) {
+    return this.tenants.change(id, resume, context);
+  }
+
+  @Post('tenants/:t/offboard')
+  @HttpCode(200)
+  @Needs('operator', 'Say goodbye: no calls, the data readable')
+  offboard(@Tenant() id: TenantId, @Command() context: CommandContext) {
+    return this.tenants.change(id, offboard, context);
+  }
+
+  @Put('tenants/:t/key-mode')
+  @Needs('admin', "Whose upstream key the tenant's calls use")
+  @Describes({ body: keyMode, responses: { 200: { description: 'The tenant' } } })
+  async setKeyMode(
+    @Tenant() id: TenantId,
+    @Body(parse(keyMode)) { mode }: z.infer<typeof keyMode>,
+    @Command() context: CommandContext,
+    @IfMatch() version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return tagged(reply, await this.tenants.setKeyMode(id, mode, context, version));
+  }
+
+  @Put('tenants/:t/plan')
+  @Needs('operator', 'Put a tenant on a plan')
+  @Describes({ body: plan, responses: { 200: { description: 'The tenant' } } })
+  async setPlan(
+    @Tenant() id: TenantId,
+    @Body(parse(plan)) body: z.infer<typeof plan>,
+    @Command() context: CommandContext,
+    @IfMatch() version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return tagged(reply, await this.tenants.setPlan(id, body.plan, body.version, context, version));
+  }
+
+  @Get('operations/:id')
+  @Needs('operator', 'How far an operation is')
+  operation(@Param('id') text: string) {
+    const id = parseId('op', text);
+    if (id === undefined) throw operationNotFound();
+    return this.provisioning.get(id);
+  }
+}
+
+function tagged(reply: FastifyReply, view: TenantView): TenantView {
+  void reply.header('etag', `"${view.version}"`);
+  return view;
+}
+
+const MAX_WAIT_S = 30;
+
+/** RFC 7240: `wait=10` in seconds. */
+function waitOf(prefer: string | undefined): number {
+  const wait = /(?:^|,)\s*wait=(\d{1,4})\s*(?:,|;|$)/.exec(prefer ?? '')?.[1];
+  if (prefer !== undefined && /wait=/.test(prefer) && wait === undefined) throw invalid('Prefer: wait takes whole seconds, such as wait=10.');
+  return Math.min(Number(wait ?? 0), MAX_WAIT_S);
+}
