@@ -1,0 +1,41 @@
+import type { Standing } from './port';
+
+/** The units of draft-ietf-httpapi-ratelimit-headers-10, section on quota units; credits are Weir's own. */
+const QUOTA_UNIT: Record<Standing['unit'], string> = {
+  calls: '',
+  credits: ';qu="credits"',
+  slots: ';qu="concurrent-requests"',
+};
+
+/**
+ * `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10, structured fields of RFC 9651) with one item per
+ * limit, and `X-RateLimit-*` as GitHub has it (Reset in epoch seconds) for the limit that is nearest to its end. No limits, no
+ * headers.
+ */
+export function rateLimitHeaders(standings: readonly Standing[], nowMs: number): Record<string, string> {
+  const nearest = [...standings].sort((a, b) => share(a) - share(b) || b.resetMs - a.resetMs)[0];
+  if (!nearest) return {};
+  return {
+    'RateLimit-Policy': standings.map(policy).join(', '),
+    RateLimit: standings.map(current).join(', '),
+    'X-RateLimit-Limit': whole(nearest.limit),
+    'X-RateLimit-Remaining': whole(nearest.remaining),
+    'X-RateLimit-Used': String(Math.ceil(nearest.used)),
+    'X-RateLimit-Reset': String(Math.ceil((nowMs + nearest.resetMs) / 1000)),
+    'X-RateLimit-Resource': nearest.name,
+  };
+}
+
+/** The value of `Retry-After`: whole seconds, rounded up, so that the call is not too early. */
+export const retryAfterSeconds = (retryAfterMs: number): number => Math.max(1, Math.ceil(retryAfterMs / 1000));
+
+const policy = ({ name, limit, unit, policyWindow }: Standing): string =>
+  `"${name}";q=${whole(limit)}${QUOTA_UNIT[unit]}${policyWindow ? `;w=${policyWindow}` : ''}`;
+
+const current = ({ name, remaining, unit, resetMs }: Standing): string =>
+  `"${name}";r=${whole(remaining)}${unit === 'slots' ? '' : `;t=${Math.ceil(resetMs / 1000)}`}`;
+
+/** Integers alone: a fraction of a credit that remains is not promised. */
+const whole = (value: number): string => String(Math.floor(value));
+
+const share = ({ remaining, limit }: Standing): number => (limit > 0 ? remaining / limit : 0);

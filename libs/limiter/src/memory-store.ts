@@ -1,0 +1,65 @@
+import { systemClock, type Clock } from '@weir/kernel';
+import { decided } from './decided';
+import { close, emptySlot, look, take, type Slot } from './memory-slot';
+import type { Admission, LimiterStore, TakeRef } from './port';
+import { keyOrder, place, settledCredits, standings, tenantOrder, type Order } from './rules';
+
+const SWEEP_EVERY_MS = 1_000;
+const SWEEP_SLOTS = 10_000;
+/** More than the one slot that a take can add: garbage shrinks under load too. */
+const SWEEP_PER_TAKE = 2;
+
+/**
+ * The limiter of a single process, and the model of the Redis one: the same rules over maps. Slots in which nothing counts any
+ * more are dropped, a few with each take and the rest by a timer that keeps no process alive.
+ *
+ * @param options.clock ms since the epoch; fractions count, down to a microsecond.
+ */
+export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStore & { readonly slots: number } {
+  const clock = options.clock ?? systemClock;
+  const slots = new Map<string, Slot>();
+  let cursor = slots.entries();
+
+  const nowMicros = () => Math.round(clock() * 1000);
+
+  /** Goes round the slots, a few at a time. A map's iterator stays good while entries come and go. */
+  function sweep(steps: number): void {
+    const now = nowMicros();
+    for (let i = 0; i < Math.min(steps, slots.size); i++) {
+      const next = cursor.next();
+      if (next.done) cursor = slots.entries();
+      else if (next.value[1].keepUntilMicros <= now) slots.delete(next.value[0]);
+    }
+  }
+  const timer = setInterval(() => sweep(SWEEP_SLOTS), SWEEP_EVERY_MS).unref();
+
+  function enter(order: Order): Admission {
+    const slot = slots.get(order.slot) ?? emptySlot();
+    const verdict = take(slot, order, nowMicros());
+    // a refused stranger leaves nothing
+    if (verdict.is === 'admitted') slots.set(order.slot, slot);
+    sweep(SWEEP_PER_TAKE);
+    return decided(order, verdict);
+  }
+
+  function end(ref: TakeRef, cost: number | undefined): void {
+    const { slot, member } = place(ref);
+    const found = slots.get(slot);
+    if (found) close(found, member, cost, nowMicros());
+  }
+
+  const inspect = (order: Order) => standings(order.rules, look(slots.get(order.slot) ?? emptySlot(), order, nowMicros()));
+
+  return {
+    takeTenant: async (tenantTake) => enter(tenantOrder(tenantTake)),
+    takeKey: async (keyTake) => enter(keyOrder(keyTake)),
+    giveBack: async (ref) => end(ref, undefined),
+    settle: async (ref, credits) => end(ref, settledCredits(credits)),
+    inspectTenant: async (of) => inspect(tenantOrder({ ...of, takeId: '-', cost: 0 })),
+    inspectKey: async (of) => inspect(keyOrder({ ...of, tenant: '-', project: '-', takeId: '-' })),
+    close: async () => clearInterval(timer),
+    get slots() {
+      return slots.size;
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/** Calendar periods in UTC, as whole numbers that grow by one: days since the epoch; year * 12 + month - 1. */
+export type Period = 'day' | 'month';
+
+const DAY_MICROS = 86_400_000_000;
+
+export function periodAt(kind: Period, nowMicros: number): number {
+  if (kind === 'day') return Math.floor(nowMicros / DAY_MICROS);
+  const date = new Date(Math.floor(nowMicros / 1000));
+  return date.getUTCFullYear() * 12 + date.getUTCMonth();
+}
+
+/** The first instant that is no longer in the period. */
+export function periodEndMicros(kind: Period, period: number): number {
+  return kind === 'day' ? (period + 1) * DAY_MICROS : Date.UTC(Math.floor((period + 1) / 12), (period + 1) % 12) * 1000;
+}
+
+/** The number of `2026-11-24` or of `2026-11`; undefined for any other text. */
+export function parsePeriod(kind: Period, text: string): number | undefined {
+  if (!(kind === 'day' ? /^\d{4}-\d\d-\d\d$/ : /^\d{4}-\d\d$/).test(text)) return undefined;
+  const startMs = Date.parse(kind === 'day' ? `${text}T00:00Z` : `${text}-01T00:00Z`);
+  return Number.isNaN(startMs) ? undefined : periodAt(kind, startMs * 1000);
+}
