@@ -11,6 +11,7 @@ export {
   upstreamKeyState,
   wrappedDataKey,
   type KeyCheck,
+  type Rejection,
   type UpstreamKeyEvent,
   type UpstreamKeyState,
 } from './upstream-key';

@@ -16,7 +16,9 @@ export const keyCheck = z.object({
 });
 export type KeyCheck = z.infer<typeof keyCheck>;
 
+/** Why a version was refused; `rate-limited` and `unreachable` say nothing about the key itself. */
 export const REJECTIONS = ['unauthorized', 'out-of-credits', 'rate-limited', 'unreachable'] as const;
+export type Rejection = (typeof REJECTIONS)[number];
 
 export const upstreamKeyRegistered = event(topic, 'upstream-key.registered', 'A key has an id; no secret of it is here.', {
   keyId: keyId(),
@@ -51,6 +53,8 @@ export const upstreamKeyVersionDestroyed = event(topic, 'upstream-key.version-de
 export const upstreamKeyChecked = event(topic, 'upstream-key.checked', 'The key was tried against the upstream.', {
   keyId: keyId(),
   version: count(),
+  at: timestamp(),
+  outcome: oneOf('accepted', ...REJECTIONS),
   checks: z.array(keyCheck),
 });
 export const upstreamKeyStatusChanged = event(topic, 'upstream-key.status-changed', 'Whether calls may use the key at all.', {

@@ -1,0 +1,20 @@
+-- Messages that a consumer could not handle. A parked key parks what follows it, so that release keeps the order.
+create table weir.parked_messages (
+  id         uuid primary key default uuidv7(),
+  service    text not null,
+  grp        text not null,
+  topic      text not null,
+  partition  int not null,
+  "offset"   text not null,
+  key        text not null,
+  headers    jsonb not null,
+  value      bytea,
+  at         bigint not null,
+  reason     text not null,
+  error_code text,
+  state      text not null default 'parked' check (state in ('parked', 'released', 'done', 'dropped')),
+  parked_at  timestamptz not null default now(),
+  unique (grp, topic, partition, "offset")
+);
+create index parked_messages_open on weir.parked_messages (grp, topic, key) where state in ('parked', 'released');
+grant select, insert, update on weir.parked_messages to weir_service;

@@ -1,0 +1,65 @@
+import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import { unreadableSecret } from './errors';
+import { DATA_KEY_BYTES, type KeyEncryption } from './key-encryption';
+import { kmsTrouble } from './kms-trouble';
+
+export interface AwsKmsOptions {
+  /** Id, ARN or alias of the symmetric key under which new data keys are wrapped. */
+  readonly keyId: string;
+  /** Both default to what the AWS SDK finds (AWS_REGION, AWS_ENDPOINT_URL, profile); credentials always come from there. */
+  readonly region?: string | undefined;
+  readonly endpoint?: string | undefined;
+  /** For one operation with its retries, ms. */
+  readonly timeoutMs?: number;
+  readonly maxAttempts?: number;
+}
+
+// KMS takes ciphertexts of up to 6,144 bytes; longer ones are not its own.
+const MAX_WRAPPED_BYTES = 6144;
+
+/** Key encryption by AWS KMS: GenerateDataKey and Decrypt, bound to the encryption context and to the key that the record names. */
+export function awsKmsKeyEncryption(options: AwsKmsOptions): KeyEncryption {
+  const { keyId, timeoutMs = 2000 } = options;
+  const client = new KMSClient({
+    maxAttempts: options.maxAttempts ?? 3,
+    ...(options.region === undefined ? {} : { region: options.region }),
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+  });
+  const deadline = () => ({ abortSignal: AbortSignal.timeout(timeoutMs) });
+
+  return {
+    name: 'aws-kms',
+    async generateDataKey(context) {
+      const command = new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext: { ...context } });
+      const answer = await client.send(command, deadline()).catch((error: unknown) => {
+        throw kmsTrouble('GenerateDataKey', error);
+      });
+      return {
+        plaintext: dataKeyBytes('GenerateDataKey', answer.Plaintext),
+        wrapped: Buffer.from(answer.CiphertextBlob ?? []),
+        kekId: answer.KeyId ?? keyId,
+      };
+    },
+
+    async unwrap({ wrapped, kekId }, context) {
+      if (wrapped.length < 1 || wrapped.length > MAX_WRAPPED_BYTES) throw unreadableSecret();
+      const command = new DecryptCommand({ CiphertextBlob: wrapped, KeyId: kekId, EncryptionContext: { ...context } });
+      const answer = await client.send(command, deadline()).catch((error: unknown) => {
+        throw kmsTrouble('Decrypt', error);
+      });
+      const plaintext = dataKeyBytes('Decrypt', answer.Plaintext);
+      if (answer.KeyId === kekId) return plaintext;
+      // KMS refuses another key's ciphertext by itself; an endpoint that does not is not trusted with it
+      plaintext.fill(0);
+      throw unreadableSecret();
+    },
+
+    close: () => client.destroy(),
+  };
+}
+
+/** The SDK's own bytes, not a copy of them: there is one place to overwrite. */
+function dataKeyBytes(operation: string, bytes: Uint8Array | undefined): Buffer {
+  if (bytes?.length !== DATA_KEY_BYTES) throw kmsTrouble(operation, new Error('the answer holds no 256-bit key'));
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}

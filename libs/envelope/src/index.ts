@@ -1,0 +1,7 @@
+export { Envelope, createEnvelope, type EnvelopeOptions, type EnvelopeStats } from './envelope';
+export type { DataKeyBounds, DataKeyStats, WrappedDataKey } from './data-key-cache';
+export { MAX_PLAINTEXT_BYTES, dataKeyVersionOf, type SecretContext } from './sealed-secret';
+export type { EncryptionContext, KeyEncryption, WrappedKey } from './key-encryption';
+export { localKeyEncryption } from './local-key';
+export { awsKmsKeyEncryption, type AwsKmsOptions } from './aws-kms';
+export { keyEncryptionRefused, keyEncryptionUnavailable, unreadableSecret } from './errors';

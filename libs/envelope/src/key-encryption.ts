@@ -1,0 +1,31 @@
+/** Bound to the data key when it is wrapped; unwrapping needs the very same. AWS KMS logs it in the clear: no secret in it. */
+export interface EncryptionContext {
+  readonly tenant_id: string;
+  readonly purpose: string;
+  readonly data_key_version: string;
+}
+
+/** A data key as it is stored: encrypted under the key-encryption key that `kekId` names (an ARN, or `local:…`). */
+export interface WrappedKey {
+  readonly kekId: string;
+  readonly wrapped: Buffer;
+}
+
+/**
+ * The port to what holds the key-encryption key: AWS KMS in production, a local key file in the embedded shape.
+ *
+ * Errors are AppErrors of three codes: `unreadable-secret` (these bytes, this context and this key do not belong together),
+ * `key-encryption-refused` (the key is unknown, denied, disabled or being deleted), `key-encryption-unavailable` (try again).
+ */
+export interface KeyEncryption {
+  /** Which adapter it is, for logs and metrics: `aws-kms`, `local`. */
+  readonly name: string;
+  /** A new 256-bit data key, in plaintext and wrapped. The caller overwrites the plaintext after use. */
+  generateDataKey(context: EncryptionContext): Promise<WrappedKey & { readonly plaintext: Buffer }>;
+  /** The 32 bytes of a data key; the caller owns the buffer and overwrites it after use. */
+  unwrap(key: WrappedKey, context: EncryptionContext): Promise<Buffer>;
+  /** Lets go of sockets and of key material; the adapter is not used afterwards. */
+  close(): void;
+}
+
+export const DATA_KEY_BYTES = 32;

@@ -1,0 +1,7 @@
+export { findEndpoint, readCatalog, type Catalog, type Endpoint } from './catalog';
+export { checkParameters, type CheckedParameters, type CompiledParameter, type Query } from './parameters';
+export { checkShape, creditsFor, provenScopes, saysOutOfCredits } from './answers';
+export { type Mismatch } from './shape';
+export { describe, type CatalogDescription, type EndpointDescription } from './describe';
+export { type CatalogDocument, type Paging, type Parameter } from './document';
+export { tiklive } from './tiklive';
