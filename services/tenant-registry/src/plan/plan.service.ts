@@ -63,9 +63,9 @@ export class PlanService {
     for (const [id, terms] of Object.entries(FIRST_PLANS)) {
       const context = (step: string): CommandContext => ({ actor: { type: 'service', id: 'tenant-registry' }, commandId: `first-plans/${id}/${step}`, at, action: 'first boot' });
       const { state } = await this.events.load(PLATFORM, stream(id), aggregate);
-      if (state.versions.size > 0) continue;
-      await this.decide(id, draft({ planId: id, version: 1, terms }), context('draft'));
-      await this.decide(id, publish({ planId: id, version: 1 }), context('publish'));
+      // a boot that was cut off between the two goes on where it was
+      if (state.versions.size === 0) await this.decide(id, draft({ planId: id, version: 1, terms }), context('draft'));
+      if (latestPublished(state) === undefined && !state.archived) await this.decide(id, publish({ planId: id, version: 1 }), context('publish'));
     }
   }
 
