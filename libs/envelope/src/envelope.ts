@@ -99,6 +99,12 @@ export class Envelope {
   forgetDataKeys(): void {
     this.cache.clear();
   }
+
+  /** At the end of the process: lets go of the data keys and of the key-encryption service. */
+  close(): void {
+    this.cache.clear();
+    this.keyEncryption.close();
+  }
 }
 
 export const createEnvelope = (options: EnvelopeOptions): Envelope => new Envelope(options);

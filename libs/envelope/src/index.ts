@@ -5,3 +5,11 @@ export type { EncryptionContext, KeyEncryption, WrappedKey } from './key-encrypt
 export { localKeyEncryption } from './local-key';
 export { awsKmsKeyEncryption, type AwsKmsOptions } from './aws-kms';
 export { keyEncryptionRefused, keyEncryptionUnavailable, unreadableSecret } from './errors';
+export {
+  UPSTREAM_KEY_PURPOSE,
+  openUpstreamKey,
+  sealedKeyMembers,
+  upstreamKeyContext,
+  type SealedKeyVersion,
+  type UpstreamKeyPlace,
+} from './upstream-key-secret';

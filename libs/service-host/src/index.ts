@@ -4,6 +4,7 @@ export { AccessGuard, Needs, assertOneAuthorization } from './guard';
 export { Health, type Check, type CheckResult } from './health';
 export { startHost, type Host, type HostOptions } from './host';
 export { IdempotencyInterceptor, NotReplayable } from './idempotency';
+export { keyEncryptionSettings, openEnvelope, type KeyEncryptionConfig } from './key-encryption';
 export { Describes, openApiDocument, type RouteDocs } from './openapi';
 export { decodeCursor, encodeCursor, listed, page, parse, type Listed, type Page } from './parse';
 export { ProblemFilter, sendProblem, toAppError, toProblem, type Problem } from './problem';

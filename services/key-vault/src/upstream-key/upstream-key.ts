@@ -202,7 +202,7 @@ export const reinstate =
   (state) => {
     const key = registered(state);
     if (key.status !== 'quarantined') return [];
-    const status = activeVersion(key) === undefined ? 'invalid' : 'usable';
+    const status: KeyStatus = activeVersion(key) === undefined ? 'invalid' : 'usable';
     return [fact('upstream-key.status-changed', { keyId: key.keyId, status, because: command.because })];
   };
 
