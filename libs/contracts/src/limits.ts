@@ -38,7 +38,13 @@ export const keyCeilingState = record(
   stateTopic('key-ceiling'),
   'key-ceiling.state',
   'What one upstream key gives: configured, and later learned.',
-  z.object({ keyId: keyId(), perMinute: plain(z.number().positive()), burst: plain(z.number().positive()), concurrency: count() }),
+  z.object({
+    keyId: keyId(),
+    perMinute: plain(z.number().positive()),
+    burst: plain(z.number().positive()),
+    /** Calls at once; 0 = no limit of its own. */
+    concurrency: count(),
+  }),
 );
 export type KeyCeilingState = z.infer<typeof keyCeilingState.schema>;
 

@@ -19,3 +19,4 @@ export {
   type TenantTake,
 } from './port';
 export { redisLimiterStore } from './redis-store';
+export { activeOverrides, keyLimits, tenantLimits, type TenantPolicy } from './tenant-limits';

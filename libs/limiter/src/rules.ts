@@ -41,9 +41,9 @@ export interface Use {
 
 export const MICRO = 1_000_000;
 const MAX_COST = 1e6;
-const MAX_CREDITS = 4e9;
-const MAX_CAPACITY = 1e9;
-const MAX_FILL_SECONDS = 30 * 86_400;
+export const MAX_CREDITS = 4e9;
+export const MAX_CAPACITY = 1e9;
+export const MAX_FILL_SECONDS = 30 * 86_400;
 const MAX_LEASE_MS = 86_400_000;
 /** Past its lease a take is remembered a little longer, for the settlement that comes late. */
 const REMEMBER_SLACK_MS = 60_000;
