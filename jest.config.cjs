@@ -1,5 +1,8 @@
 const { swcOptions } = require('./tools/build/swc-options.cjs');
 
+// Jest finds files by their own names: what the build writes out with `.js` it looks up as `.ts`.
+const transformOptions = { ...swcOptions, module: { ...swcOptions.module, resolveFully: false } };
+
 // One configuration over all projects: two workers, one shared stack a run, a prefix per worker.
 module.exports = {
   rootDir: __dirname,
@@ -7,7 +10,7 @@ module.exports = {
   testMatch: ['**/*.spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.nx'],
   testEnvironment: 'node',
-  transform: { '^.+\\.ts$': ['@swc/jest', swcOptions] },
+  transform: { '^.+\\.ts$': ['@swc/jest', transformOptions] },
   transformIgnorePatterns: ['/node_modules/'],
   maxWorkers: 2,
   testTimeout: 30_000,

@@ -1,4 +1,5 @@
 export { CONTRACTS, EVENTS } from './catalogue';
+export { describeEvents } from './describe-events';
 export { event, record, type Contract, type EventContract, type FactOf } from './contract';
 export { fieldsOf, personal, plain, type FieldPrivacy } from './privacy';
 export { DEMAND_TOPIC, SIGNAL_TOPIC, TOPICS, USAGE_TOPIC, eventsTopic, stateTopic, type Thing, type TopicDeclaration } from './topics';
