@@ -1,8 +1,8 @@
 import { Client } from 'pg';
-import { AppError } from '@weir/kernel';
+import { AppError, sleep } from '@weir/kernel';
 import type { Bundle } from './bundle';
 import { MIGRATOR, SERVICES, SERVICE_GROUP, loginOf } from './names';
-import { identifier, literal, type Sql } from './sql';
+import { identifier, literal, sqlState, type Sql } from './sql';
 
 /**
  * Makes a database Weir's: the logins (which own nothing), the migrator (which owns everything), the control schemas, and the
@@ -16,9 +16,8 @@ export async function bootstrap(adminUrl: string, bundle: Bundle, password: stri
   const client = new Client({ connectionString: adminUrl });
   await client.connect();
   try {
-    // roles belong to the cluster, so one lock there and not one per database
     await client.query('select pg_advisory_lock(731029)');
-    await createRoles(client as unknown as Sql, password);
+    await againAfterOthers(() => createRoles(client as unknown as Sql, password));
     await createSchemas(client as unknown as Sql);
     return await applyControl(client as unknown as Sql, bundle);
   } finally {
@@ -45,6 +44,20 @@ async function createRoles(sql: Sql, password: string | undefined): Promise<void
     await sql.query(`alter role ${identifier(login)} set statement_timeout = '30s'`);
   }
   await sql.query(`grant ${SERVICE_GROUP} to ${identifier(MIGRATOR)} with admin true, inherit false, set false`);
+}
+
+// Roles belong to the cluster and advisory locks to a database: who prepares another database at the same moment may be changing
+// the same roles. The loser of such a race finds them made when it looks again.
+async function againAfterOthers(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const raced = ['23505', '42710'].includes(sqlState(error) ?? '') || /tuple concurrently (updated|deleted)/.test(String(error));
+      if (!raced || attempt === 10) throw error;
+      await sleep(20 * attempt);
+    }
+  }
 }
 
 async function createSchemas(sql: Sql): Promise<void> {
