@@ -5,6 +5,7 @@ export { Health, type Check, type CheckResult } from './health';
 export { startHost, type Host, type HostOptions } from './host';
 export { IdempotencyInterceptor, NotReplayable } from './idempotency';
 export { keyEncryptionSettings, openEnvelope, type KeyEncryptionConfig } from './key-encryption';
+export { limiterSettings, openLimiterStore, openRedis, type LimiterConfig } from './limiter-store';
 export { Describes, openApiDocument, type RouteDocs } from './openapi';
 export { decodeCursor, encodeCursor, listed, page, parse, type Listed, type Page } from './parse';
 export { ProblemFilter, sendProblem, toAppError, toProblem, type Problem } from './problem';
