@@ -9,8 +9,8 @@ import type { TenantTake } from './port';
 import { redisLimiterStore } from './redis-store';
 import { keyTake, ofTenant, tenantTake } from './samples';
 
-const redisUrl = process.env.WEIR_REDIS_URL;
-if (!redisUrl) throw new Error('WEIR_REDIS_URL is not set: these tests need a Redis.');
+const redisUrl = process.env.WEIR_TEST_REDIS_URL;
+if (!redisUrl) throw new Error('WEIR_TEST_REDIS_URL is not set: these tests need a Redis.');
 
 describe('Redis limiter store', () => {
   const redis = new Redis(redisUrl);
@@ -113,10 +113,9 @@ describe('Redis limiter store', () => {
   });
 
   it('says that it is unavailable when the server does not answer', async () => {
-    const gone = new Redis({ port: 1, lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+    const gone = new Redis({ host: '127.0.0.1', port: 1, lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 });
     gone.on('error', () => {});
     const store = redisLimiterStore(gone, { prefix: 'gone' });
     await expect(store.takeTenant(tenantTake())).rejects.toMatchObject({ code: 'limiter-unavailable', status: 503 });
-    gone.disconnect();
   });
 });

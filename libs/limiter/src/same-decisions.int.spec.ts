@@ -6,8 +6,8 @@ import type { LimiterStore } from './port';
 import { redisLimiterStore } from './redis-store';
 import { NOON, ofKey, ofTenant } from './samples';
 
-const redisUrl = process.env.WEIR_REDIS_URL;
-if (!redisUrl) throw new Error('WEIR_REDIS_URL is not set: these tests need a Redis.');
+const redisUrl = process.env.WEIR_TEST_REDIS_URL;
+if (!redisUrl) throw new Error('WEIR_TEST_REDIS_URL is not set: these tests need a Redis.');
 
 type Step = (store: LimiterStore) => Promise<unknown>;
 type Action = { readonly wait: number } | { readonly shown: string; readonly run: Step };
