@@ -1,0 +1,172 @@
+import { newId, type TenantId } from '@weir/kernel';
+import { freshDatabase, type TestDatabase } from '@weir/testing';
+import { Client, type Pool } from 'pg';
+import { SERVICES, assertUnprivileged, collectBundle, createPool, loginOf, prepareDatabase, provisioner, schemaOf, unitOfWork, type UnitOfWork } from './index';
+
+let database: TestDatabase;
+let one: Pool;
+let migrator: Pool;
+let work: UnitOfWork;
+let admin: Client;
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  // a pool of one: whoever comes next gets the very connection that the last one left
+  one = createPool({ url: database.urlOf('tenant-registry'), name: 'spec', max: 1 });
+  migrator = createPool({ url: database.migratorUrl, name: 'spec/migrator', max: 4 });
+  work = unitOfWork(one, 'tenant-registry');
+  admin = new Client({ connectionString: database.adminUrl });
+  await admin.connect();
+});
+afterAll(async () => {
+  await Promise.all([one.end(), migrator.end(), admin.end()]);
+  await database.drop();
+});
+
+const provision = (id: TenantId, kind: 'schema' | 'pooled' = 'schema') => provisioner(migrator, collectBundle()).provision(id, kind);
+
+async function tenantWithToken(kind: 'schema' | 'pooled' = 'schema'): Promise<TenantId> {
+  const id = newId('ten');
+  await provision(id, kind);
+  await work.inTenant(id, (sql) =>
+    sql.query(`insert into projects (tenant_id, id, name, created_at) values ($1, $2, 'default', 0)`, [id, `prj_${id}`]),
+  );
+  return id;
+}
+
+describe('a unit of work', () => {
+  it.each([
+    ['commits', async (id: TenantId) => void (await work.inTenant(id, (sql) => sql.query('select * from projects')))],
+    ['throws', async (id: TenantId) => void (await work.inTenant(id, () => Promise.reject(new Error('mine'))).catch(() => undefined))],
+    ['meets an error of the database', async (id: TenantId) => void (await work.inTenant(id, (sql) => sql.query('select 1/0')).catch(() => undefined))],
+    ['is cut off by a timeout', async (id: TenantId) => void (await work.inTenant(id, async (sql) => {
+      await sql.query("set local statement_timeout = '50ms'");
+      await sql.query('select pg_sleep(5)');
+    }).catch(() => undefined))],
+    ['loses its connection', async (id: TenantId) => void (await work.inTenant(id, async (sql) => {
+      const { rows } = await sql.query<{ pid: number }>('select pg_backend_pid() as pid');
+      await admin.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+      await sql.query('select 1');
+    }).catch(() => undefined))],
+  ])('R1 leaves nothing of tenant A on the connection when it %s: who then forgets to say who it is gets an error', async (_, run) => {
+    const id = await tenantWithToken();
+    await run(id);
+    await expect(one.query('select * from projects')).rejects.toThrow(/does not exist/);
+    const { rows } = await one.query(`select current_setting('weir.tenant_id', true) as tenant, current_user, current_setting('search_path') as path`);
+    expect([null, '']).toContain(rows[0].tenant);
+    expect(rows[0].current_user).toBe(loginOf('tenant-registry'));
+    expect(rows[0].path).not.toContain('t_');
+  });
+
+  it('R6 shows each tenant its own rows alone, in schemas of their own and in the pooled one', async () => {
+    for (const kind of ['schema', 'pooled'] as const) {
+      const [a, b] = [await tenantWithToken(kind), await tenantWithToken(kind)];
+      for (const id of [a, b]) {
+        const { rows } = await work.inTenant(id, (sql) => sql.query('select tenant_id from projects'));
+        expect(rows).toEqual([{ tenant_id: id }]);
+      }
+    }
+  });
+
+  it('R6 stops the role of one tenant at the grant of another', async () => {
+    const [a, b] = [await tenantWithToken(), await tenantWithToken()];
+    await expect(work.inTenant(a, (sql) => sql.query(`select * from ${schemaOf(b)}.projects`))).rejects.toThrow(/permission denied/);
+  });
+
+  it('R6 writes no row for another tenant in the pooled schema', async () => {
+    const [a, b] = [await tenantWithToken('pooled'), await tenantWithToken('pooled')];
+    const foreign = work.inTenant(a, (sql) => sql.query(`insert into projects (tenant_id, id, name, created_at) values ($1, 'prj_x', 'x', 0)`, [b]));
+    await expect(foreign).rejects.toThrow(/row-level security/);
+  });
+
+  it("lets a service write its own tables alone: another service's may be read, not changed", async () => {
+    const id = await tenantWithToken();
+    const metering = createPool({ url: database.urlOf('metering'), name: 'spec/metering', max: 1 });
+    const other = unitOfWork(metering, 'metering');
+    await expect(other.inTenant(id, (sql) => sql.query('select id from projects'))).resolves.toMatchObject({ rowCount: 1 });
+    await expect(other.inTenant(id, (sql) => sql.query('delete from projects'))).resolves.toMatchObject({ rowCount: 0 });
+    await expect(other.inTenant(id, (sql) => sql.query(`insert into projects (tenant_id, id, name, created_at) values ($1, 'prj_y', 'y', 0)`, [id]))).rejects.toThrow(/row-level security/);
+    await metering.end();
+  });
+
+  it('answers an unknown tenant as not found', async () => {
+    await expect(work.inTenant(newId('ten'), (sql) => sql.query('select 1'))).rejects.toMatchObject({ code: 'not-found' });
+  });
+});
+
+describe('provisioning', () => {
+  it('R8 makes one schema and one row, however often and however many at once', async () => {
+    const id = newId('ten');
+    await Promise.all([provision(id), provision(id), provision(id)]);
+    await provision(id);
+    const { rows } = await admin.query('select count(*)::int as n from weir.placements where tenant_id = $1', [id]);
+    expect(rows).toEqual([{ n: 1 }]);
+    const heads = await work.inTenant(id, (sql) => sql.query('select position from log_heads'));
+    expect(heads.rows).toEqual([{ position: '0' }]);
+  });
+
+  it('R8 leaves nothing when it is killed before its commit, and a retry converges', async () => {
+    const id = newId('ten');
+    const killed = provisioner(migrator, { control: [], tenant: [{ id: 'x/0001', sql: 'select pg_terminate_backend(pg_backend_pid())', sha256: '' }] });
+    const quiet = () => undefined;
+    migrator.on('error', quiet);
+    await expect(killed.provision(id, 'schema')).rejects.toThrow();
+    expect((await admin.query('select 1 from pg_namespace where nspname = $1', [schemaOf(id)])).rowCount).toBe(0);
+    expect((await admin.query('select 1 from pg_roles where rolname = $1', [schemaOf(id)])).rowCount).toBe(0);
+    await provision(id);
+    expect((await admin.query('select 1 from pg_namespace where nspname = $1', [schemaOf(id)])).rowCount).toBe(1);
+  });
+
+  it('applies a later release to every schema, once', async () => {
+    const bundle = collectBundle();
+    const next = { ...bundle, tenant: [...bundle.tenant, { id: 'spec/0001_later', sql: 'create table later (tenant_id text)', sha256: 'x' }] };
+    await tenantWithToken();
+    const { migrateAll } = provisioner(migrator, next);
+    expect(await migrateAll()).toBeGreaterThan(1);
+    expect(await migrateAll()).toBe(0);
+  });
+
+  it('R7 takes the name of the schema from the id alone', () => {
+    expect(() => schemaOf('ten_"; drop schema public' as TenantId)).toThrow(TypeError);
+    expect(() => schemaOf('pg_temp' as TenantId)).toThrow(TypeError);
+    const id = newId('ten');
+    expect(schemaOf(id)).toBe(`t_${id.slice(4)}`);
+  });
+});
+
+describe('the database', () => {
+  it('R4 is refused by a service whose login is a superuser, bypasses row security or owns anything', async () => {
+    const asSuper = createPool({ url: database.adminUrl, name: 'spec', max: 1 });
+    await expect(assertUnprivileged(asSuper)).rejects.toThrow(/is a superuser/);
+    await asSuper.end();
+    await expect(assertUnprivileged(migrator)).rejects.toThrow(/owns/);
+    for (const service of SERVICES) {
+      const pool = createPool({ url: database.urlOf(service), name: 'spec', max: 1 });
+      await expect(assertUnprivileged(pool)).resolves.toBeUndefined();
+      await pool.end();
+    }
+  });
+
+  it('R5 forces row security on every table of a tenant, and gives the public nothing', async () => {
+    const id = await tenantWithToken();
+    const tables = await admin.query(
+      `select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where n.nspname in ($1, 'weir_pooled', 'weir_platform') and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity) and c.relname <> 'later'`,
+      [schemaOf(id)],
+    );
+    expect(tables.rows).toEqual([]);
+    const open = await admin.query(
+      `select table_schema, table_name from information_schema.role_table_grants where grantee = 'PUBLIC' and (table_schema like 'weir%' or table_schema like 't\\_%')`,
+    );
+    expect(open.rows).toEqual([]);
+    const defaults = await admin.query('select 1 from pg_default_acl');
+    expect(defaults.rowCount).toBe(0);
+  });
+
+  it('is prepared again without a change, and refused when it belongs to a newer release', async () => {
+    expect(await prepareDatabase(database.adminUrl, collectBundle(), undefined)).toEqual({ control: [], schemas: 0 });
+    await admin.query(`insert into weir.control_migrations (id, sha256) values ('future/0001', 'x')`);
+    await expect(prepareDatabase(database.adminUrl, collectBundle(), undefined)).rejects.toMatchObject({ code: 'database-version' });
+    await admin.query(`delete from weir.control_migrations where id = 'future/0001'`);
+  });
+});
