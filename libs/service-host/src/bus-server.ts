@@ -4,8 +4,8 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { readPattern } from './consumes';
 
 /**
- * Nest's message handlers over the bus port: one consumption per group and topic, offsets committed after the handler's database
- * has. Nest's own Kafka server acknowledges what failed and loses what has no handler; here the port's loop decides both.
+ * Nest's message handlers over the bus port: one consumption per group, of all its topics, since members of a Kafka group that differ
+ * in their topics would be given each other's; offsets committed after the handler's database has. Nest's own Kafka server acknowledges what failed and loses what has no handler; here the port's loop decides both.
  */
 export class BusServer extends Server implements CustomTransportStrategy {
   override readonly transportId = Symbol('weir-bus');
@@ -21,11 +21,15 @@ export class BusServer extends Server implements CustomTransportStrategy {
   }
 
   private async subscribe(): Promise<void> {
+    const groups = Map.groupBy(
+      [...this.getHandlers()].map(([pattern, handler]) => ({ ...readPattern(pattern), handler })),
+      ({ group }) => group,
+    );
     this.consumptions = await Promise.all(
-      [...this.getHandlers()].map(([pattern, handler]) => {
-        const { group, topic } = readPattern(pattern);
-        const maxBatch = (handler.extras?.['maxBatch'] as number | undefined) ?? 1;
-        return this.bus.consume({ group, topics: [topic], maxBatch, handle: (batch) => dispatch(handler, batch) });
+      [...groups].map(([group, members]) => {
+        const handlers = new Map(members.map(({ topic, handler }) => [topic, handler]));
+        const maxBatch = Math.min(...members.map(({ handler }) => (handler.extras?.['maxBatch'] as number | undefined) ?? 1));
+        return this.bus.consume({ group, topics: [...handlers.keys()], maxBatch, handle: (batch) => dispatch(handlers, batch) });
       }),
     );
   }
@@ -43,7 +47,10 @@ export class BusServer extends Server implements CustomTransportStrategy {
   }
 }
 
-async function dispatch(handler: MessageHandler, batch: readonly BusRecord[]): Promise<void> {
+/** A batch is of one partition, so of one topic. */
+async function dispatch(handlers: ReadonlyMap<string, MessageHandler>, batch: readonly BusRecord[]): Promise<void> {
+  const handler = handlers.get(batch[0]?.topic ?? '');
+  if (handler === undefined) throw new Error(`no handler for ${batch[0]?.topic}`);
   const answer: unknown = await handler(batch, new BaseRpcContext([]));
   if (isObservable(answer)) await lastValueFrom(answer, { defaultValue: undefined });
 }

@@ -18,13 +18,16 @@ export interface ConsumesOptions {
 }
 
 /**
- * A consumer: the method gets `BusRecord[]` of one partition in order, in the group `weir.<service>.<consumer>`; resolving commits
+ * A consumer of one topic or several: the method gets `BusRecord[]` of one partition in order, in the group `weir.<service>.<consumer>`; resolving commits
  * the offsets. A pattern names its group, so that services sharing a process each get every record.
  *
  * @param consumer `<service>.<name>`
  */
-export const Consumes = (topic: string, consumer: string, options: ConsumesOptions = {}): MethodDecorator =>
-  applyDecorators(EventPattern<string>(`weir.${consumer}${SEPARATOR}${topic}`, { maxBatch: options.maxBatch ?? 1 }), UseFilters(new HandOn()));
+export function Consumes(topics: string | readonly string[], consumer: string, options: ConsumesOptions = {}): MethodDecorator {
+  const patterns = [topics].flat().map((topic) => `weir.${consumer}${SEPARATOR}${topic}`);
+  // Nest takes a list of patterns, though its type says one
+  return applyDecorators(EventPattern<string>(patterns as unknown as string, { maxBatch: options.maxBatch ?? 1 }), UseFilters(new HandOn()));
+}
 
 export function readPattern(pattern: string): { group: string; topic: string } {
   const [group, topic] = pattern.split(SEPARATOR);
