@@ -12,7 +12,8 @@ export interface Catalog {
   readonly auth: { readonly header: string };
   readonly keyRate: { readonly perMinute: number; readonly burst: number };
   readonly scopes: readonly string[];
-  readonly testCall: { readonly endpoint: Endpoint; readonly query: Readonly<Record<string, string>> };
+  readonly testCall: OwnCall;
+  readonly scopeProbes: readonly OwnCall[];
   readonly balance: { readonly path: string; readonly field: string };
   readonly outOfCredits: {
     readonly statuses: readonly number[];
@@ -24,6 +25,12 @@ export interface Catalog {
   readonly assumed: readonly string[];
   /** By path, with and without its closing slash. */
   readonly byPath: ReadonlyMap<string, Endpoint>;
+}
+
+/** A call that Weir makes on its own account. */
+export interface OwnCall {
+  readonly endpoint: Endpoint;
+  readonly query: Readonly<Record<string, string>>;
 }
 
 export interface Endpoint {
@@ -63,10 +70,9 @@ export function readCatalog(document: CatalogDocument): Catalog {
   for (const e of endpoints) byPath.set(e.path.slice(0, -1), e);
 
   const guesses = new Guesses();
-  const test = byId.get(doc.testCall.endpoint);
-  if (test === undefined) throw broken(`testCall: there is no endpoint '${doc.testCall.endpoint}'`);
-  const query = checkParameters(test, doc.testCall.query);
-  if (!query.ok) throw broken(`testCall: ${query.parameter} ${query.problem}`);
+  const scopeProbes = guesses.value('scopeProbes', doc.scopeProbes).map((call) => ownCall('scopeProbes', byId, call));
+  const blind = scopeProbes.find(({ endpoint }) => endpoint.proves === undefined);
+  if (blind !== undefined) throw broken(`scopeProbes: ${blind.endpoint.id} proves no scope`);
 
   return {
     id: doc.id,
@@ -76,7 +82,8 @@ export function readCatalog(document: CatalogDocument): Catalog {
     auth: doc.auth,
     keyRate: doc.keyRate,
     scopes: doc.scopes,
-    testCall: { endpoint: test, query: query.values },
+    testCall: ownCall('testCall', byId, doc.testCall),
+    scopeProbes,
     balance: guesses.value('balance', doc.balance),
     outOfCredits: guesses.value('outOfCredits', doc.outOfCredits),
     endpoints,
@@ -87,6 +94,14 @@ export function readCatalog(document: CatalogDocument): Catalog {
 
 /** The endpoint at `path` below the base path, with or without its closing slash; O(1). */
 export const findEndpoint = (catalog: Catalog, path: string): Endpoint | undefined => catalog.byPath.get(path);
+
+function ownCall(where: string, byId: ReadonlyMap<string, Endpoint>, call: { endpoint: string; query: Record<string, string> }): OwnCall {
+  const endpoint = byId.get(call.endpoint);
+  if (endpoint === undefined) throw broken(`${where}: there is no endpoint '${call.endpoint}'`);
+  const query = checkParameters(endpoint, call.query);
+  if (!query.ok) throw broken(`${where}: ${query.parameter} ${query.problem}`);
+  return { endpoint, query: query.values };
+}
 
 function resolveEndpoint(doc: EndpointDocument, scopes: readonly string[]): Endpoint {
   const guesses = new Guesses(doc.assumed ? ['endpoint'] : []);

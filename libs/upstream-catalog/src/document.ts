@@ -84,6 +84,8 @@ const endpoint = z.strictObject({
   proves: z.strictObject({ scope: slug, fields: z.array(fieldPath).min(1) }).optional(),
 });
 
+const call = z.strictObject({ endpoint: slug, query: z.record(z.string(), z.string()) });
+
 export const catalogDocument = z.strictObject({
   id: slug,
   title: z.string().min(1),
@@ -95,7 +97,9 @@ export const catalogDocument = z.strictObject({
   keyRate: z.strictObject({ perMinute: z.number().int().positive(), burst: z.number().int().positive() }),
   scopes: z.array(slug),
   /** The cheapest call that shows whether a key works. */
-  testCall: z.strictObject({ endpoint: slug, query: z.record(z.string(), z.string()) }),
+  testCall: call,
+  /** Calls whose answers show which scopes a key has; each of an endpoint that `proves` one. */
+  scopeProbes: stated(z.array(call)),
   /** Where a key's balance is read. Weir's own call: it is no endpoint, so that no tenant sees the platform's balance. */
   balance: stated(z.strictObject({ path: z.string().startsWith('/'), field: fieldPath })),
   /** How the upstream says that a key's credits are used up: by status, or by a top-level text in a body of status 200. */

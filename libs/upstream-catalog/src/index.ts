@@ -1,4 +1,4 @@
-export { findEndpoint, readCatalog, type Catalog, type Endpoint } from './catalog';
+export { findEndpoint, readCatalog, type Catalog, type Endpoint, type OwnCall } from './catalog';
 export { checkParameters, type CheckedParameters, type CompiledParameter, type Query } from './parameters';
 export { checkShape, creditsFor, provenScopes, saysOutOfCredits } from './answers';
 export { type Mismatch } from './shape';

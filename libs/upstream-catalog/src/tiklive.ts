@@ -62,6 +62,8 @@ const document: CatalogDocument = {
   keyRate: { perMinute: 200, burst: 50 },
   scopes: ['download'],
   testCall: { endpoint: 'userid', query: { username: 'tiktok' } },
+  // the post that TikTok's own documentation of embedding shows: it will not go away
+  scopeProbes: guess([{ endpoint: 'post-detail', query: { url: 'https://www.tiktok.com/@scout2015/video/6718335390845095173' } }]),
   balance: guess({ path: '/balance/', field: 'credits' }),
   outOfCredits: guess({
     statuses: [402],
