@@ -38,6 +38,12 @@ export class BusServer extends Server implements CustomTransportStrategy {
     await Promise.all(this.consumptions.map((consumption) => consumption.stop()));
   }
 
+  /** Records that wait for the consumers of this process. */
+  async backlog(): Promise<number> {
+    const lags = await Promise.all(this.consumptions.map((consumption) => consumption.lag()));
+    return lags.flat().reduce((sum, { lag }) => sum + lag, 0);
+  }
+
   on(): never {
     throw new Error('the bus has no events of its own; see the metrics');
   }

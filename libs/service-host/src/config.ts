@@ -12,6 +12,7 @@ export interface CommonConfig {
   readonly postgresPoolSize: number;
   readonly bus: 'kafka' | 'postgres';
   readonly kafkaBrokers: string | undefined;
+  readonly topicPrefix: string;
   readonly operatorToken: string | undefined;
   readonly roles: ('http' | 'jobs' | 'relay')[];
   readonly staleAfterMs: number;
@@ -28,6 +29,7 @@ export const commonSettings: Settings<CommonConfig> = {
   postgresPoolSize: integer('WEIR_POSTGRES_POOL_SIZE', 'Connections at most', 10, { min: 1, max: 500 }),
   bus: choice('WEIR_BUS', 'What carries events and records', ['kafka', 'postgres'], 'kafka'),
   kafkaBrokers: optionalText('WEIR_KAFKA_BROKERS', 'host:port, comma-separated; required when WEIR_BUS is kafka'),
+  topicPrefix: text('WEIR_TOPIC_PREFIX', 'Put before the names of topics and groups, where several Weirs share one Kafka', ''),
   operatorToken: optionalText('WEIR_OPERATOR_TOKEN', 'The token of the operator; without one nobody is'),
   roles: choices('WEIR_ROLES', 'What this process does, comma-separated', ['http', 'jobs', 'relay'], 'http,jobs,relay'),
   staleAfterMs: integer('WEIR_STALE_AFTER_MS', 'Age past which state tables are not trusted', 120_000, { min: 1_000 }),

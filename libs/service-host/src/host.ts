@@ -33,6 +33,8 @@ export interface HostOptions {
 export interface Host {
   readonly url: string;
   readonly managementUrl: string;
+  /** Records that wait for the consumers of this process. */
+  backlog(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -50,7 +52,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const management = await startManagement({ host: options.host, port: options.managementPort, health, metrics: process.metrics }).catch(portTrouble(options.managementPort));
 
   const app = await createApp(options);
-  app.connectMicroservice({ strategy: new BusServer(bus) });
+  const consumers = new BusServer(bus);
+  app.connectMicroservice({ strategy: consumers });
   const document = openApiDocument(app, options.title, options.version);
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   fastify.get('/v1/openapi.json', (_, reply) => reply.send(document));
@@ -67,6 +70,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   return {
     url: (await app.getUrl()).replace('[::1]', '127.0.0.1'),
     managementUrl: management.url,
+    backlog: () => consumers.backlog(),
     stop: async () => {
       health.notReady = 'stopping';
       await app.close();

@@ -66,7 +66,7 @@ export function openBus(config: CommonConfig, name: ServiceName, pool: Pool, log
   if (config.kafkaBrokers === undefined) {
     throw new AppError('bad-configuration', 'invalid', 'bad configuration: WEIR_KAFKA_BROKERS must be set when WEIR_BUS is kafka');
   }
-  return kafkaBus({ brokers: config.kafkaBrokers.split(','), clientId: `weir-${name}`, parking, onError });
+  return kafkaBus({ brokers: config.kafkaBrokers.split(','), clientId: `weir-${name}`, parking, onError, prefix: config.topicPrefix });
 }
 
 export function createProcess(options: { config: CommonConfig; log: Logger; bus: Bus; clock?: Clock }): Process {

@@ -24,7 +24,7 @@ const setting = <T>(variable: string, help: string, schema: z.ZodType<T>, fallba
 });
 
 export const text = (variable: string, help: string, fallback?: string): Setting<string> =>
-  setting(variable, help, z.string().min(1), fallback);
+  setting(variable, help, fallback === '' ? z.string() : z.string().min(1), fallback);
 
 export const optionalText = (variable: string, help: string): Setting<string | undefined> => ({
   ...setting(variable, help, z.string().min(1).optional()),

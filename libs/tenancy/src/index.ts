@@ -1,7 +1,7 @@
 export { bootstrap } from './bootstrap';
 export { collectBundle, type Bundle, type Migration } from './bundle';
 export { MIGRATOR, SERVICES, SERVICE_GROUP, loginOf, schemaOf, type ServiceName } from './names';
-export { prepareDatabase } from './prepare';
+export { ensureDatabase, prepareDatabase } from './prepare';
 export { assertUnprivileged, createPool, type PoolOptions } from './pool';
 export { provisioner, type PlacementKind, type Provisioner } from './provisioning';
 export { SQLSTATE, identifier, literal, sqlState, type Sql } from './sql';

@@ -1,9 +1,10 @@
-import { Pool } from 'pg';
+import { Client, Pool } from 'pg';
 import { PLATFORM } from '@weir/kernel';
 import { bootstrap } from './bootstrap';
 import type { Bundle } from './bundle';
 import { MIGRATOR } from './names';
 import { provisioner } from './provisioning';
+import { identifier } from './sql';
 
 /**
  * Brings a database to a release: logins, control schemas, the platform's own log, every tenant's schema. Idempotent.
@@ -26,4 +27,19 @@ export async function prepareDatabase(
   } finally {
     await pool.end();
   }
+}
+
+/** Makes the database where it is missing; answers `serverUrl` with its name. */
+export async function ensureDatabase(serverUrl: string, name: string): Promise<string> {
+  const client = new Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
+    if (rowCount === 0) await client.query(`create database ${identifier(name)}`);
+  } finally {
+    await client.end();
+  }
+  const url = new URL(serverUrl);
+  url.pathname = `/${encodeURIComponent(name)}`;
+  return url.href;
 }

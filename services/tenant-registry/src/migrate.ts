@@ -14,7 +14,7 @@ void runMain(process.argv.slice(2), HELP, async (checkOnly) => {
   const { control, schemas } = await prepareDatabase(config.adminUrl, collectBundle(), config.loginPassword, (done, of) => say(`schemas ${done}/${of}`));
   say(`database: ${control.length} control migrations applied, ${schemas} schemas brought up to date`);
   if (config.kafkaBrokers !== undefined) {
-    const bus = kafkaBus({ brokers: config.kafkaBrokers.split(','), clientId: 'weir-migrate' });
+    const bus = kafkaBus({ brokers: config.kafkaBrokers.split(','), clientId: 'weir-migrate', prefix: config.topicPrefix });
     const { created, different } = await bus.ensureTopics(TOPICS);
     await bus.close();
     say(`topics: ${created.length} created${different.length === 0 ? '' : `, differing from their declaration: ${different.join(', ')}`}`);
