@@ -55,6 +55,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const consumers = new BusServer(bus);
   app.connectMicroservice({ strategy: consumers });
   const document = openApiDocument(app, options.title, options.version);
+  for (const { parts } of services) Object.assign(document.paths, parts.paths);
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   fastify.get('/v1/openapi.json', (_, reply) => reply.send(document));
   if (options.docs === true) SwaggerModule.setup('docs', app, document, { customSiteTitle: options.title });

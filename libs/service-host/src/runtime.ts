@@ -6,6 +6,7 @@ import { kafkaBus, postgresBus, postgresParkingLot, type Bus } from '@weir/bus';
 import { eventLog, type EventLog } from '@weir/event-store';
 import { AppError, systemClock, type Clock } from '@weir/kernel';
 import { assertUnprivileged, createPool, unitOfWork, type ServiceName, type UnitOfWork } from '@weir/tenancy';
+import { countedBus } from './bus-metrics';
 import type { CommonConfig } from './config';
 import { Health } from './health';
 
@@ -70,8 +71,9 @@ export function openBus(config: CommonConfig, name: ServiceName, pool: Pool, log
 }
 
 export function createProcess(options: { config: CommonConfig; log: Logger; bus: Bus; clock?: Clock }): Process {
-  const { config, log, bus, clock = systemClock } = options;
+  const { config, log, clock = systemClock } = options;
   const metrics = new Registry();
+  const bus = countedBus(options.bus, metrics);
   collectDefaultMetrics({ register: metrics });
   const states = new StateReader({ bus, clock, staleAfterMs: config.staleAfterMs, onError: (error) => log.error({ err: error }, 'state reader') });
   const access = new Access(states, clock, config.operatorToken);

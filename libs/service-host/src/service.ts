@@ -1,4 +1,5 @@
 import type { DynamicModule, Type } from '@nestjs/common';
+import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import type { ServiceName } from '@weir/tenancy';
 import type { ServiceRuntime } from './runtime';
@@ -9,6 +10,8 @@ export interface ServiceParts {
   readonly module: Type | DynamicModule;
   /** Routes past Nest, on its own Fastify: the data plane. */
   readonly routes?: (fastify: FastifyInstance) => void;
+  /** What the reference says of those routes: Nest does not know them. */
+  readonly paths?: OpenAPIObject['paths'];
   /** After the state tables have been read for the first time and before requests: first boot work, loops. */
   readonly start?: () => Promise<void>;
 }

@@ -1,0 +1,37 @@
+import type { Bus } from '@weir/bus';
+import { Counter, type Registry } from 'prom-client';
+
+/** The same bus, counting what goes out and comes in by topic. */
+export function countedBus(bus: Bus, registry: Registry): Bus {
+  const registers = [registry];
+  const labelNames = ['topic'] as const;
+  const published = new Counter({ name: 'weir_bus_published_records_total', help: 'Records that the bus has acknowledged', labelNames, registers });
+  const consumed = new Counter({ name: 'weir_bus_consumed_records_total', help: 'Records handled by consumers of this process', labelNames, registers });
+  const followed = new Counter({ name: 'weir_bus_followed_records_total', help: 'Records of state topics read into tables', labelNames, registers });
+
+  return {
+    publish: async (records) => {
+      await bus.publish(records);
+      for (const { topic } of records) published.inc({ topic });
+    },
+    consume: (spec) =>
+      bus.consume({
+        ...spec,
+        handle: async (batch) => {
+          await spec.handle(batch);
+          for (const { topic } of batch) consumed.inc({ topic });
+        },
+      }),
+    follow: (spec) =>
+      bus.follow({
+        ...spec,
+        apply: (record) => {
+          followed.inc({ topic: record.topic });
+          spec.apply(record);
+        },
+      }),
+    ensureTopics: (topics) => bus.ensureTopics(topics),
+    ping: () => bus.ping(),
+    close: () => bus.close(),
+  };
+}
