@@ -1,1 +1,2 @@
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
+export { ROUTES, routeOf, type Route } from './routes';
