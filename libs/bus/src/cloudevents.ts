@@ -18,6 +18,8 @@ export interface CloudEvent {
   readonly actor: string;
   readonly causationId: string | null;
   readonly correlationId: string | null;
+  /** Chain hash of the log up to this event, hex: whoever keeps it can tell later whether the log was written anew. */
+  readonly chainHash?: string | undefined;
 }
 
 export function toRecord(event: CloudEvent): OutgoingRecord {
@@ -40,6 +42,7 @@ export function toRecord(event: CloudEvent): OutgoingRecord {
       ce_weiractor: event.actor,
       ...(event.causationId === null ? {} : { ce_weircausation: event.causationId }),
       ...(event.correlationId === null ? {} : { ce_weircorrelation: event.correlationId }),
+      ...(event.chainHash === undefined ? {} : { ce_weirchain: event.chainHash }),
     },
   };
 }
@@ -64,5 +67,6 @@ export function fromRecord(record: BusRecord): CloudEvent | undefined {
     actor: headers['ce_weiractor'] ?? '',
     causationId: headers['ce_weircausation'] ?? null,
     correlationId: headers['ce_weircorrelation'] ?? null,
+    chainHash: headers['ce_weirchain'],
   };
 }

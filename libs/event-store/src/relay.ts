@@ -169,5 +169,6 @@ function toOutgoing(event: StoredEvent): OutgoingRecord {
     actor: `${event.actor.type}:${event.actor.id}`,
     causationId: event.causationId,
     correlationId: event.correlationId,
+    chainHash: event.chainHash,
   });
 }
