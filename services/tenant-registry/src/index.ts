@@ -11,6 +11,7 @@ import { ParkedController, ParkedMessages } from './operations/parked.http';
 import { Provisioning } from './operations/provisioning';
 import { PlanController } from './plan/plan.http';
 import { PlanService } from './plan/plan.service';
+import { IsolationReport } from './tenant/isolation';
 import { TenantController } from './tenant/tenant.http';
 import { TenantService } from './tenant/tenant.service';
 import { ApiTokenController } from './token/api-token.http';
@@ -65,6 +66,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
           { provide: PlanService, useValue: plans },
           { provide: MemberService, useValue: members },
           { provide: Provisioning, useValue: provisioning },
+          { provide: IsolationReport, useValue: new IsolationReport(runtime.work, bundle) },
           { provide: ParkedMessages, useValue: new ParkedMessages(runtime.work) },
           { provide: Migrations, useValue: new Migrations(runtime.work, provision, bundle) },
         ],

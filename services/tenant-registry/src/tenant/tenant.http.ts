@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { operationNotFound } from '../errors';
 import { Provisioning } from '../operations/provisioning';
+import { IsolationReport } from './isolation';
 import { slug } from './slug';
 import { offboard, rename, resume, suspend } from './tenant';
 import { TenantService, type TenantView } from './tenant.service';
@@ -26,6 +27,7 @@ export class TenantController {
   constructor(
     private readonly tenants: TenantService,
     private readonly provisioning: Provisioning,
+    private readonly isolationReport: IsolationReport,
   ) {}
 
   @Post('tenants')
@@ -59,6 +61,12 @@ export class TenantController {
   @Needs('admin', 'Read a tenant')
   async get(@Tenant() id: TenantId, @Res({ passthrough: true }) reply: FastifyReply) {
     return tagged(reply, await this.tenants.get(id));
+  }
+
+  @Get('tenants/:t/isolation')
+  @Needs('admin', 'Proof of isolation: placement, schema, role, row security, grants, migrations')
+  isolation(@Tenant() id: TenantId) {
+    return this.isolationReport.of(id);
   }
 
   @Patch('tenants/:t')
