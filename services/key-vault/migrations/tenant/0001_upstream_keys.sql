@@ -5,6 +5,8 @@ create table data_keys (
   version    int not null,
   kek_id     text not null,
   wrapped    bytea not null,
+  -- secrets sealed under it; at the bound the next version takes over
+  seals      bigint not null default 0,
   created_at timestamptz not null default now(),
   primary key (tenant_id, purpose, version)
 );

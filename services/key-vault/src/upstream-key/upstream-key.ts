@@ -39,7 +39,7 @@ export interface RegisteredKey {
   /** Oldest first, the destroyed ones too: they are the key's history. */
   readonly versions: readonly Version[];
   readonly scopes: readonly string[];
-  readonly lastCheck: { readonly at: number; readonly version: number; readonly checks: readonly KeyCheck[] } | undefined;
+  readonly lastCheck: { readonly at: number; readonly version: number; readonly outcome: Outcome; readonly checks: readonly KeyCheck[] } | undefined;
   /** Test calls in a row that the upstream refused the active version. */
   readonly refusals: number;
 }
@@ -70,7 +70,7 @@ export function evolve(state: UpstreamKey, event: UpstreamKeyEvent): UpstreamKey
       return withVersion(state, event.data.version, { state: 'destroyed' });
     case 'upstream-key.checked': {
       const { version, at, outcome, checks } = event.data;
-      return { ...state, lastCheck: { at, version, checks }, refusals: refusalsAfter(state, version, outcome) };
+      return { ...state, lastCheck: { at, version, outcome, checks }, refusals: refusalsAfter(state, version, outcome) };
     }
     case 'upstream-key.status-changed':
       return { ...state, status: event.data.status };
@@ -266,3 +266,5 @@ export function nextDrain(state: UpstreamKey): number | undefined {
   const deadlines = state.versions.flatMap((v) => (v.state === 'draining' && v.drainUntil !== undefined ? [v.drainUntil] : []));
   return deadlines.length === 0 ? undefined : Math.min(...deadlines);
 }
+
+export const upstreamKey = { initial, evolve };

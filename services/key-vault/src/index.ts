@@ -1,0 +1,70 @@
+import { openEnvelope, type ServiceDefinition } from '@weir/service-host';
+import { tiklive } from '@weir/upstream-catalog';
+import { Gauge } from 'prom-client';
+import { settings, type VaultConfig } from './config';
+import { startKeyJobs } from './jobs/key-jobs';
+import { DataKeys } from './sealing/data-keys';
+import { SealedVersions } from './sealing/sealed-versions';
+import { Attempts } from './test-call/attempts';
+import { Examiner } from './test-call/examiner';
+import { openUpstream } from './test-call/upstream';
+import { PlatformKeysController } from './upstream-key/platform-keys.http';
+import { Signals } from './upstream-key/signals';
+import { TenantKeysController } from './upstream-key/tenant-keys.http';
+import { UpstreamKeyLog } from './upstream-key/upstream-key.log';
+import { UpstreamKeyReactor } from './upstream-key/upstream-key.reactor';
+import { UpstreamKeyService } from './upstream-key/upstream-key.service';
+
+class KeyVaultModule {}
+
+/** Upstream keys, the platform's and the tenants' own: sealed, tried, rotated, destroyed. */
+export const definition: ServiceDefinition<VaultConfig> = {
+  name: 'key-vault',
+  title: 'upstream keys: sealing, validation, rotation, destruction',
+  settings,
+  create(runtime, config) {
+    const { bus, clock, common, events, log, work } = runtime;
+    const envelope = openEnvelope({ ...config, dataDir: common.dataDir });
+    const upstream = openUpstream({ url: config.upstreamUrl, header: tiklive.auth.header, timeoutMs: config.testCallTimeoutMs });
+    runtime.onStop(async () => {
+      await upstream.close();
+      envelope.close();
+    });
+
+    const attempts = new Attempts(bus, upstream, tiklive, clock, (error) => log.warn({ err: error }, 'a test call was not settled; its hold stays'));
+    const keyLog = new UpstreamKeyLog(events, work, config.recheckMs);
+    const keys = new UpstreamKeyService({
+      log: keyLog,
+      secrets: new SealedVersions(work, envelope, new DataKeys(work, envelope, config.dataKeyMaxSeals)),
+      examiner: new Examiner(attempts, tiklive, clock),
+      tenants: runtime.access.tenants,
+      drainMs: config.drainMs,
+    });
+    new Gauge({
+      name: 'weir_vault_data_keys',
+      help: 'Data keys held in plaintext in memory',
+      registers: [runtime.metrics],
+      collect() {
+        this.set(envelope.stats().entries);
+      },
+    });
+
+    const jobs = common.roles.includes('jobs');
+    return {
+      module: {
+        module: KeyVaultModule,
+        controllers: [TenantKeysController, PlatformKeysController, ...(jobs ? [UpstreamKeyReactor] : [])],
+        providers: [
+          { provide: UpstreamKeyService, useValue: keys },
+          { provide: Signals, useValue: new Signals(keyLog, keys, work, config.confirmAfterMs) },
+        ],
+      },
+      start: async () => {
+        if (!jobs) return;
+        const { jobsEveryMs: everyMs, recheckMs } = config;
+        const running = startKeyJobs({ log: keyLog, keys, work, clock, everyMs, recheckMs, onError: (error) => log.warn({ err: error }, 'key jobs') });
+        runtime.onStop(() => running.stop());
+      },
+    };
+  },
+};

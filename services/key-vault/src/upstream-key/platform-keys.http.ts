@@ -1,0 +1,96 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { PLATFORM, type CommandContext } from '@weir/kernel';
+import { Command, Describes, IfMatch, Needs, decodeCursor, listed, page, parse, type Page } from '@weir/service-host';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { CHECKED, REGISTERED, ROTATED, keyIdOf, tagged } from './http-answers';
+import { registration, rotation } from './key-form';
+import { quarantine, reinstate } from './upstream-key';
+import { UpstreamKeyService } from './upstream-key.service';
+
+const because = z.strictObject({ because: z.string().trim().min(1).max(200).default('by the operator') });
+
+/** The platform's own keys, which shared tenants draw on. */
+@Controller('v1/upstream-keys')
+export class PlatformKeysController {
+  constructor(private readonly keys: UpstreamKeyService) {}
+
+  @Post()
+  @Needs('operator', "Hand in a key of the platform's own; it is sealed and tried at once")
+  @Describes({ body: registration, responses: { 201: REGISTERED } })
+  async register(@Body(parse(registration)) body: z.infer<typeof registration>, @Command() context: CommandContext, @Res({ passthrough: true }) reply: FastifyReply) {
+    const key = await this.keys.register(PLATFORM, body, context);
+    void reply.header('location', `/v1/upstream-keys/${key.id}`);
+    return tagged(reply, key);
+  }
+
+  @Get()
+  @Needs('operator', "List the platform's keys, never their secrets")
+  @Describes({ query: page, responses: { 200: { description: 'A page of keys' } } })
+  async list(@Query(parse(page)) { limit, cursor }: Page) {
+    const keys = await this.keys.list(PLATFORM, { limit, after: decodeCursor(cursor, z.string()) });
+    return listed(keys, limit, (key) => key.id);
+  }
+
+  @Get(':k')
+  @Needs('operator', "Read one of the platform's keys; never the key")
+  async get(@Param('k') k: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return tagged(reply, await this.keys.get(PLATFORM, keyIdOf(k)));
+  }
+
+  @Post(':k/versions')
+  @Needs('operator', 'Rotate: the new secret takes over once it is accepted; calls in flight finish on the old one')
+  @Describes({ body: rotation, responses: { 201: ROTATED } })
+  async rotate(
+    @Param('k') k: string,
+    @Body(parse(rotation)) { key }: z.infer<typeof rotation>,
+    @Command() context: CommandContext,
+    @IfMatch() version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return tagged(reply, await this.keys.rotate(PLATFORM, keyIdOf(k), key, context, version));
+  }
+
+  @Post(':k/check')
+  @HttpCode(200)
+  @Needs('operator', 'Try the key against the upstream now')
+  @Describes({ responses: { 200: CHECKED } })
+  async check(@Param('k') k: string, @Command() context: CommandContext, @IfMatch() version: number | undefined, @Res({ passthrough: true }) reply: FastifyReply) {
+    return tagged(reply, await this.keys.check(PLATFORM, keyIdOf(k), context, version));
+  }
+
+  @Post(':k/quarantine')
+  @HttpCode(200)
+  @Needs('operator', 'Let no call use the key until it is reinstated')
+  @Describes({ body: because, responses: { 200: { description: 'The key' } } })
+  async quarantine(
+    @Param('k') k: string,
+    @Body(parse(because)) body: z.infer<typeof because>,
+    @Command() context: CommandContext,
+    @IfMatch() version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return tagged(reply, await this.keys.change(PLATFORM, keyIdOf(k), quarantine(body), context, version));
+  }
+
+  @Post(':k/reinstate')
+  @HttpCode(200)
+  @Needs('operator', 'Let calls use the key again')
+  @Describes({ body: because, responses: { 200: { description: 'The key' } } })
+  async reinstate(
+    @Param('k') k: string,
+    @Body(parse(because)) body: z.infer<typeof because>,
+    @Command() context: CommandContext,
+    @IfMatch() version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return tagged(reply, await this.keys.change(PLATFORM, keyIdOf(k), reinstate(body), context, version));
+  }
+
+  @Delete(':k')
+  @HttpCode(204)
+  @Needs('operator', 'Destroy every version of the key')
+  async remove(@Param('k') k: string, @Command() context: CommandContext, @IfMatch() version: number | undefined): Promise<void> {
+    await this.keys.remove(PLATFORM, keyIdOf(k), context, version);
+  }
+}
