@@ -1,13 +1,14 @@
 import type { Contract, EventContract } from './contract';
 import * as apiToken from './api-token';
 import * as audit from './audit';
+import * as billing from './billing';
 import * as limits from './limits';
 import * as plan from './plan';
 import * as tenant from './tenant';
 import * as upstreamKey from './upstream-key';
 import * as usage from './usage';
 
-const modules: Record<string, unknown>[] = [tenant, apiToken, plan, upstreamKey, limits, usage, audit];
+const modules: Record<string, unknown>[] = [tenant, apiToken, plan, upstreamKey, limits, usage, billing, audit];
 
 const isContract = (value: unknown): value is Contract =>
   typeof value === 'object' && value !== null && 'schema' in value && 'topic' in value && 'type' in value;

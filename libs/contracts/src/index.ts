@@ -38,4 +38,5 @@ export {
   type Usage,
   type UsageOf,
 } from './usage';
+export { type BillingEvent, type BillingException } from './billing';
 export { type AuditEvent } from './audit';

@@ -1,0 +1,67 @@
+import type { StateTable } from '@weir/access';
+import { staleState } from '@weir/access';
+import type { BillingEvent, BillingException, PlanRef, PlanState, PlanTerms, TenantState } from '@weir/contracts';
+import type { EventLog } from '@weir/event-store';
+import { utcMonth, type Clock, type CommandContext, type TenantId } from '@weir/kernel';
+import { billing, setException, termsFor, type Billing, type TermsInForce } from './billing';
+
+const STREAM = 'billing';
+
+export interface BillingView extends TermsInForce {
+  readonly plan: PlanRef;
+  /** The month that the terms are of: the current one. */
+  readonly period: string;
+  readonly exceptions: readonly BillingException[];
+  readonly version: number;
+}
+
+export class BillingService {
+  constructor(
+    private readonly events: EventLog,
+    private readonly tenants: StateTable<TenantState>,
+    private readonly plans: StateTable<PlanState>,
+    private readonly clock: Clock,
+  ) {}
+
+  async get(tenant: TenantId): Promise<BillingView> {
+    const { state, version } = await this.load(tenant);
+    return this.view(tenant, state, version);
+  }
+
+  async set(tenant: TenantId, exception: BillingException, context: CommandContext, ifVersion: number | undefined): Promise<BillingView> {
+    const { state, version } = await this.events.decide<Billing, BillingEvent>({
+      tenant,
+      stream: STREAM,
+      aggregate: billing,
+      decide: setException(exception),
+      context,
+      ifVersion,
+    });
+    return this.view(tenant, state, version);
+  }
+
+  /** @throws AppError `not-found`; `stale-state` while the tenant's plan has not been heard of */
+  async termsFor(tenant: TenantId, month: string): Promise<TermsInForce & { plan: PlanRef }> {
+    const { state } = await this.load(tenant);
+    const { ref, terms } = this.planOf(tenant);
+    return { plan: ref, ...termsFor(month, state, terms) };
+  }
+
+  /** The version of the plan that the tenant is on, as the state topics tell it. */
+  planOf(tenant: TenantId): { ref: PlanRef; terms: PlanTerms } {
+    const ref = this.tenants.get(tenant)?.plan;
+    const plan = ref === undefined ? undefined : this.plans.get(`${ref.id}@${ref.version}`);
+    if (ref === undefined || plan === undefined) throw staleState('The plan of the tenant is not known here yet. Try again in a moment.');
+    return { ref, terms: plan.terms };
+  }
+
+  private load(tenant: TenantId) {
+    return this.events.load<Billing, BillingEvent>(tenant, STREAM, billing);
+  }
+
+  private view(tenant: TenantId, state: Billing, version: number): BillingView {
+    const { ref, terms } = this.planOf(tenant);
+    const period = utcMonth(this.clock());
+    return { plan: ref, period, ...termsFor(period, state, terms), exceptions: state.exceptions, version };
+  }
+}

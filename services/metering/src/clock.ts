@@ -1,0 +1,2 @@
+/** What the controllers ask for the time by. */
+export const CLOCK = Symbol('clock');

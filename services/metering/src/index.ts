@@ -1,0 +1,76 @@
+import { limitPolicyState, planState, quotaState } from '@weir/contracts';
+import type { ServiceDefinition, ServiceRuntime } from '@weir/service-host';
+import { Gauge } from 'prom-client';
+import { BillingController } from './billing/billing.http';
+import { BillingService } from './billing/billing.service';
+import { CLOCK } from './clock';
+import { settings, type MeteringConfig } from './config';
+import { InvoiceController } from './invoice/invoice.http';
+import { InvoiceService } from './invoice/invoice.service';
+import { QuotaController } from './quota/quota.http';
+import { QuotaService } from './quota/quota.service';
+import { TenantConsumer } from './tenant/tenant.consumer';
+import { Tenants } from './tenant/tenants';
+import { UsageLedger } from './usage/ledger';
+import { UnsettledHolds } from './usage/unsettled';
+import { UsageConsumer } from './usage/usage.consumer';
+import { UsageController } from './usage/usage.http';
+import { UsageService } from './usage/usage.service';
+
+class MeteringModule {}
+
+/** Counts every credit once: usage, quotas, what each call cost and what a month will. */
+export const definition: ServiceDefinition<MeteringConfig> = {
+  name: 'metering',
+  title: 'usage, quotas, unsettled credits, billing terms, invoice previews',
+  settings,
+  create(runtime, config) {
+    const { work, clock, states, access, common, log } = runtime;
+    const ledger = new UsageLedger(work, clock);
+    const tenants = new Tenants(work, clock);
+    const billing = new BillingService(runtime.events, access.tenants, states.table(planState), clock);
+    const quotas = states.table(quotaState);
+    const holds = new UnsettledHolds(work, ledger, config.unsettledAfterMs, (error, tenant) => log.error({ err: error, tenant }, 'unsettled holds'));
+
+    new Gauge({
+      name: 'weir_metering_open_holds',
+      help: 'Attempts whose settlement has not come yet',
+      registers: [runtime.metrics],
+      async collect() {
+        const { rows } = await work.inControl((sql) => sql.query<{ n: string }>('select count(*) as n from open_holds'));
+        this.set(Number(rows[0]?.n ?? 0));
+      },
+    });
+
+    return {
+      module: {
+        module: MeteringModule,
+        controllers: [UsageController, QuotaController, BillingController, InvoiceController, UsageConsumer, TenantConsumer],
+        providers: [
+          { provide: CLOCK, useValue: clock },
+          { provide: UsageLedger, useValue: ledger },
+          { provide: Tenants, useValue: tenants },
+          { provide: UsageService, useValue: new UsageService(work) },
+          { provide: QuotaService, useValue: new QuotaService(work, billing, states.table(limitPolicyState), clock) },
+          { provide: BillingService, useValue: billing },
+          { provide: InvoiceService, useValue: new InvoiceService(work, billing) },
+        ],
+      },
+      start: async () => {
+        for (const { id } of access.tenants.values()) {
+          if (quotas.get(id) === undefined) await tenants.welcome(id).catch((error: Error) => log.error({ err: error, tenant: id }, 'quota'));
+        }
+        if (common.roles.includes('jobs')) inBackground(runtime, (signal) => holds.run(config.unsettledEveryMs, signal));
+      },
+    };
+  },
+};
+
+function inBackground(runtime: ServiceRuntime, run: (signal: AbortSignal) => Promise<void>): void {
+  const stopping = new AbortController();
+  const running = run(stopping.signal);
+  runtime.onStop(async () => {
+    stopping.abort();
+    await running;
+  });
+}

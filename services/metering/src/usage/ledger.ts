@@ -1,0 +1,30 @@
+import { PLATFORM, type Clock, type TenantId } from '@weir/kernel';
+import type { UnitOfWork } from '@weir/tenancy';
+import { sayQuota } from '../quota/quota';
+import type { Entry } from './entry';
+import { addKeyUsage } from './key-usage';
+import { recordUsage } from './record-usage';
+
+/** The one way in which anything is counted. */
+export class UsageLedger {
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Counts entries of one tenant in one transaction: the tenant's tables, what its quota is now, the sums over all tenants.
+   *
+   * @returns how many were new
+   * @throws AppError `not-found` for a tenant without a schema
+   */
+  record(tenant: TenantId, entries: readonly Entry[]): Promise<number> {
+    return this.work.inTenant(tenant, async (sql) => {
+      const counted = await recordUsage(sql, tenant, entries);
+      if (tenant !== PLATFORM) await sayQuota(sql, tenant, this.clock());
+      await this.work.leaveTenant(sql);
+      await addKeyUsage(sql, tenant, counted);
+      return counted.recorded;
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import type { UsageOf } from '@weir/contracts';
+import { AppError, sleep, type TenantId } from '@weir/kernel';
+import type { Sql, UnitOfWork } from '@weir/tenancy';
+import { unsettledOf } from './entry';
+import type { UsageLedger } from './ledger';
+import type { AttemptId } from './record-usage';
+
+const BATCH = 500;
+
+const OVERDUE = `
+  select tenant_id, request_id, attempt from open_holds where seen_at < now() - $1 * interval '1 ms'
+  order by seen_at limit ${BATCH}`;
+
+const HOLDS = `
+  select e.event_id as "eventId", e.tenant_id as "tenantId", nullif(e.project_id, '') as "projectId", nullif(e.token_id, '') as "tokenId",
+         e.request_id as "requestId", e.endpoint, e.price_version as "priceVersion", e.at::float8 as at, e.mode, e.attempt, e.purpose,
+         e.key_id as "keyId", e.key_version as "keyVersion", e.key_mode as "keyMode", e.key_owner as "keyOwner", e.kind,
+         e.upstream_credits::float8 as "upstreamCredits", e.charged_credits::float8 as "chargedCredits"
+  from json_to_recordset($2::json) as o (request_id text, attempt int)
+  join attempts a on a.tenant_id = $1 and a.request_id = o.request_id and a.attempt = o.attempt and a.state = 'held'
+  join usage_events e on e.tenant_id = $1 and e.event_id = a.event_id`;
+
+/**
+ * Holds that nobody settled in time: whatever died after the hold was placed, the credit has a trace. They count as unsettled, on
+ * record, until a settlement comes after all.
+ */
+export class UnsettledHolds {
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly ledger: UsageLedger,
+    private readonly afterMs: number,
+    private readonly onError: (error: Error, tenant?: TenantId) => void,
+  ) {}
+
+  /** One look. @returns how many holds became unsettled */
+  async find(): Promise<number> {
+    const overdue = await this.work.inControl((sql) => sql.query<AttemptId & { tenant_id: TenantId }>(OVERDUE, [this.afterMs]));
+    let found = 0;
+    for (const [tenant, holds] of Map.groupBy(overdue.rows, (row) => row.tenant_id)) {
+      found += await this.declare(tenant, holds).catch((error: Error) => this.failed(error, tenant));
+    }
+    return found;
+  }
+
+  async run(everyMs: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const found = await this.find().catch((error: Error) => (this.onError(error), 0));
+      if (found < BATCH) await sleep(everyMs, signal);
+    }
+  }
+
+  private async declare(tenant: TenantId, overdue: readonly AttemptId[]): Promise<number> {
+    const held = await this.work.inTenant(tenant, (sql) => readHolds(sql, tenant, overdue));
+    return held.length === 0 ? 0 : this.ledger.record(tenant, held.map(unsettledOf));
+  }
+
+  /** A tenant that is gone took its holds with it; their place in the queue is cleared, and that is said. */
+  private async failed(error: Error, tenant: TenantId): Promise<number> {
+    this.onError(error, tenant);
+    if (error instanceof AppError && error.category === 'not-found') {
+      await this.work.inControl((sql) => sql.query('delete from open_holds where tenant_id = $1', [tenant]));
+    }
+    return 0;
+  }
+}
+
+async function readHolds(sql: Sql, tenant: TenantId, overdue: readonly AttemptId[]): Promise<UsageOf<'held'>[]> {
+  const { rows } = await sql.query<UsageOf<'held'>>(HOLDS, [tenant, JSON.stringify(overdue)]);
+  return rows;
+}

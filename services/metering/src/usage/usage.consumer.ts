@@ -1,0 +1,29 @@
+import { Controller } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import type { BusRecord } from '@weir/bus';
+import { USAGE_TOPIC, type Usage } from '@weir/contracts';
+import type { TenantId } from '@weir/kernel';
+import { Consumes } from '@weir/service-host';
+import { readUsage } from './entry';
+import { UsageLedger } from './ledger';
+
+/** Transactions of one batch at a time: each is another tenant's, so that they do not wait for each other. */
+const LANES = 4;
+
+@Controller()
+export class UsageConsumer {
+  constructor(private readonly ledger: UsageLedger) {}
+
+  /** Each tenant's records are one transaction; a batch that comes again is counted once. */
+  @Consumes(USAGE_TOPIC, 'metering.usage', { maxBatch: 500 })
+  async ingest(@Payload() batch: readonly BusRecord[]): Promise<void> {
+    const waiting = [...Map.groupBy(batch.map(readUsage), (usage: Usage) => usage.tenantId)];
+    const outcomes = await Promise.allSettled(Array.from({ length: LANES }, () => this.drain(waiting)));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  private async drain(waiting: [TenantId, Usage[]][]): Promise<void> {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await this.ledger.record(...next);
+  }
+}

@@ -1,0 +1,32 @@
+import type { TenantId } from '@weir/kernel';
+import type { UnitOfWork } from '@weir/tenancy';
+import { explainCall, readAttempts, readRecords, type CallView } from './call';
+import { readDifferences, type Differences } from './differences';
+import { readReport, totalOf, type ReportQuery, type ReportRow, type Sums } from './report';
+
+export interface UsageReport extends ReportQuery {
+  readonly data: readonly ReportRow[];
+  readonly totals: Sums;
+}
+
+export class UsageService {
+  constructor(private readonly work: UnitOfWork) {}
+
+  async ofTenant(tenant: TenantId, query: ReportQuery): Promise<UsageReport> {
+    const data = await this.work.inTenant(tenant, (sql) => readReport(sql, 'usage_daily', query));
+    return { ...query, data, totals: totalOf(data) };
+  }
+
+  /** Over all tenants; per key, `upstreamCredits + unsettledCredits` is the sum of the upstream's own ledger. */
+  async ofAll(query: ReportQuery): Promise<UsageReport & { differences: Differences }> {
+    return this.work.inControl(async (sql) => {
+      const data = await readReport(sql, 'key_usage', query);
+      return { ...query, data, totals: totalOf(data), differences: await readDifferences(sql, query) };
+    });
+  }
+
+  /** @throws AppError `not-found` */
+  async call(tenant: TenantId, requestId: string): Promise<CallView> {
+    return this.work.inTenant(tenant, async (sql) => explainCall(requestId, await readRecords(sql, tenant, requestId), await readAttempts(sql, tenant, requestId)));
+  }
+}
