@@ -1,2 +1,3 @@
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
 export { PARTS, startParts, type PartName, type Parts, type PartsOptions } from './parts';
+export { ROUTES, type Route } from './routes';
