@@ -1,0 +1,75 @@
+# Both modules against a local AWS endpoint (moto): what `npm run check:deploy` applies, and what a real environment looks like but for
+# the provider. A real one also has a backend for its state.
+terraform {
+  required_version = ">= 1.7"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+variable "endpoint" {
+  description = "Address of the local AWS endpoint."
+  type        = string
+  default     = "http://127.0.0.1:5000"
+}
+
+provider "aws" {
+  region                      = "eu-central-1"
+  access_key                  = "local"
+  secret_key                  = "local"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+  endpoints {
+    iam            = var.endpoint
+    kms            = var.endpoint
+    secretsmanager = var.endpoint
+    sts            = var.endpoint
+  }
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.amazonaws.com"]
+    }
+  }
+}
+
+# What the two services run as. In a cluster: roles for their service accounts.
+resource "aws_iam_role" "service" {
+  for_each           = toset(["key-vault", "upstream-fetcher"])
+  name               = "weir-${each.key}"
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+}
+
+module "kms" {
+  source                  = "../../modules/kms"
+  vault_role_arns         = [aws_iam_role.service["key-vault"].arn]
+  fetcher_role_arns       = [aws_iam_role.service["upstream-fetcher"].arn]
+  deletion_window_in_days = 7
+}
+
+module "secrets" {
+  source                  = "../../modules/secrets"
+  platform_keys           = ["first"]
+  recovery_window_in_days = 0
+}
+
+output "kms_key_arn" {
+  value = module.kms.key_arn
+}
+
+output "kms_alias" {
+  description = "WEIR_KMS_KEY_ID of key-vault and upstream-fetcher."
+  value       = module.kms.alias
+}
+
+output "secret_names" {
+  value = module.secrets.names
+}
