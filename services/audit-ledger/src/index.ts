@@ -1,0 +1,30 @@
+import type { ServiceDefinition } from '@weir/service-host';
+import { EventSearch } from './events/event-search';
+import { EventsController } from './events/events.http';
+import { VerificationController } from './verification/verification.http';
+import { VerificationService } from './verification/verification.service';
+import { Witness, WitnessConsumer } from './witness/witness';
+
+class AuditLedgerModule {}
+
+/** Reads every log and writes none but its own receipts: search, export, verification. */
+export const definition: ServiceDefinition<object> = {
+  name: 'audit-ledger',
+  title: "search, export and verification of tenants' event logs",
+  settings: {},
+  create({ work, events }) {
+    const search = new EventSearch(work);
+    const witness = new Witness(work);
+    return {
+      module: {
+        module: AuditLedgerModule,
+        controllers: [EventsController, VerificationController, WitnessConsumer],
+        providers: [
+          { provide: EventSearch, useValue: search },
+          { provide: Witness, useValue: witness },
+          { provide: VerificationService, useValue: new VerificationService(work, events, search, witness) },
+        ],
+      },
+    };
+  },
+};

@@ -1,0 +1,99 @@
+import { chainStart, follow, type ChainState, type EventLog } from '@weir/event-store';
+import { AppError, PLATFORM, fact, rfc3339, type CommandContext, type TenantId } from '@weir/kernel';
+import { sqlState, type UnitOfWork } from '@weir/tenancy';
+import type { EventSearch } from '../events/event-search';
+import type { Witness, WitnessedHead } from '../witness/witness';
+import { firstFinding, type Evidence, type Finding, type LogHead } from './verdict';
+
+/** What a verification found. */
+export interface Verification {
+  readonly result: 'intact' | 'broken';
+  /** Events read. */
+  readonly events: number;
+  /** Of the last one. */
+  readonly position: number;
+  /** The chain hash there as computed from genesis, hex. */
+  readonly head: string;
+  /** The position at which the log is wrong first; null when it is intact. */
+  readonly firstBreak: number | null;
+  readonly because: Finding['what'] | null;
+  /** How far the bus had seen the log; null when it never had. */
+  readonly witnessed: { readonly position: number; readonly at: string } | null;
+  /** Where the audit.verified event stands: in the log itself, or in the platform's when that one takes no more events. */
+  readonly receipt: { readonly log: 'own' | 'platform'; readonly position: number };
+}
+
+const INTEGRITY_VIOLATION = /^23/;
+
+export class VerificationService {
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly log: EventLog,
+    private readonly events: EventSearch,
+    private readonly witness: Witness,
+  ) {}
+
+  async verify(tenant: TenantId, context: CommandContext): Promise<Verification> {
+    // before the log, which may have gone on since and must not have gone back
+    const witnessed = await this.witness.headOf(tenant);
+    const evidence = await this.gather(tenant, witnessed);
+    const finding = firstFinding(evidence);
+    const { events, position, head } = evidence.chain;
+    const found = {
+      result: finding === undefined ? ('intact' as const) : ('broken' as const),
+      events,
+      position,
+      head,
+      firstBreak: finding?.position ?? null,
+    };
+    return {
+      ...found,
+      because: finding?.what ?? null,
+      witnessed: witnessed === undefined ? null : { position: witnessed.position, at: rfc3339(witnessed.at) },
+      receipt: await this.record(tenant, found, context),
+    };
+  }
+
+  private async gather(tenant: TenantId, witnessed: WitnessedHead | undefined): Promise<Evidence> {
+    const { head, last } = await this.ends(tenant);
+    let chain: ChainState = chainStart(tenant);
+    let atWitnessed: Evidence['atWitnessed'];
+    for await (const page of this.events.all(tenant, { after: 0 })) {
+      const upToNow = page.filter(({ position }) => position <= last);
+      chain = follow(chain, upToNow);
+      atWitnessed ??= upToNow.find(({ position }) => position === witnessed?.position);
+      if (upToNow.length < page.length) break;
+    }
+    return { chain, head, witnessed, atWitnessed };
+  }
+
+  /** The head row and the last event in one statement, so from one snapshot: an append in between changes both. */
+  private async ends(tenant: TenantId): Promise<{ head: LogHead; last: number }> {
+    const { rows } = await this.work.inTenant(tenant, (sql) =>
+      sql.query<{ position: string; chain_hash: string; last: string }>(
+        `select position, encode(chain_hash, 'hex') as chain_hash,
+                (select coalesce(max(position), 0) from events where tenant_id = $1) as last
+         from log_heads where tenant_id = $1`,
+        [tenant],
+      ),
+    );
+    const row = rows[0];
+    if (row === undefined) throw new AppError('log-without-head', 'internal', 'The log has no head row: it cannot be verified, nor appended to.');
+    return { head: { position: Number(row.position), chainHash: row.chain_hash }, last: Number(row.last) };
+  }
+
+  private async record(tenant: TenantId, data: object, context: CommandContext): Promise<Verification['receipt']> {
+    const append = async (log: TenantId) => {
+      const appended = await this.log.append({ tenant: log, stream: `audit/${tenant}`, expected: 'any', events: [fact('audit.verified', data)], context });
+      if (appended.outcome === 'conflict') throw new Error('an append at any version met a conflict');
+      return appended.last;
+    };
+    try {
+      return { log: 'own', position: await append(tenant) };
+    } catch (error) {
+      // a log so damaged that its own keys refuse the next event; what was found must be on record all the same
+      if (tenant === PLATFORM || !INTEGRITY_VIOLATION.test(sqlState(error) ?? '')) throw error;
+      return { log: 'platform', position: await append(PLATFORM) };
+    }
+  }
+}
