@@ -18,7 +18,8 @@ export async function runService<C>(definition: ServiceDefinition<C>, environmen
   });
 }
 
-async function startService<C>(definition: ServiceDefinition<C>, config: CommonConfig & C): Promise<Host> {
+/** Connects, reads the state topics, listens; `stop` of what it answers undoes it all. */
+export async function startService<C>(definition: ServiceDefinition<C>, config: CommonConfig & C): Promise<Host> {
   const log = createLogger(config, definition.name);
   const pool = await openPool({ name: definition.name, common: config, log });
   const bus = openBus(config, definition.name, pool, log);

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { cacheDir, type Progress } from './install/cache';
 import { startKafka, type KafkaAddress } from './parts/kafka';
 import { startKms, type KmsAddress } from './parts/kms';
@@ -66,6 +66,11 @@ export async function startParts<P extends PartName = PartName>(options: PartsOp
     throw failure.reason;
   }
   return { ...Object.fromEntries(running), ledger, stop } as Parts<P>;
+}
+
+/** Stops what a killed launcher left on a data directory, and starts nothing. */
+export async function clearLeftovers(dataDir: string): Promise<void> {
+  for (const dir of [dataDir, join(dataDir, 'postgres')]) (await openLedger(resolve(dir))).close();
 }
 
 async function timed(name: PartName, context: PartContext): Promise<[PartName, Running<object>]> {

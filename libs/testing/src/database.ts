@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import { collectBundle, loginOf, MIGRATOR, prepareDatabase, type ServiceName } from '@weir/tenancy';
+import { Client } from 'pg';
+import { servers } from './servers';
+
+/** A database of a spec's own, prepared as a release prepares it. Logins belong to the cluster and have one password everywhere. */
+export interface TestDatabase {
+  readonly name: string;
+  /** A superuser's: for looking behind what a service may see. */
+  readonly adminUrl: string;
+  readonly migratorUrl: string;
+  urlOf(service: ServiceName): string;
+  drop(): Promise<void>;
+}
+
+const PASSWORD = 'weir-test';
+
+export async function freshDatabase(): Promise<TestDatabase> {
+  const { postgresUrl } = servers();
+  const name = `weir_test_${process.env['JEST_WORKER_ID'] ?? '0'}_${randomBytes(6).toString('hex')}`;
+  await onServer(postgresUrl, `create database ${name}`);
+  const adminUrl = urlOf(postgresUrl, name);
+  await prepareDatabase(adminUrl, collectBundle(), PASSWORD);
+  return {
+    name,
+    adminUrl,
+    migratorUrl: urlOf(postgresUrl, name, MIGRATOR),
+    urlOf: (service) => urlOf(postgresUrl, name, loginOf(service)),
+    drop: () => onServer(postgresUrl, `drop database ${name} with (force)`),
+  };
+}
+
+function urlOf(server: string, database: string, login?: string): string {
+  const url = new URL(server);
+  url.pathname = `/${database}`;
+  if (login !== undefined) Object.assign(url, { username: login, password: PASSWORD });
+  return url.href;
+}
+
+async function onServer(url: string, statement: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
