@@ -1,0 +1,295 @@
+import type { BusRecord } from '@weir/bus';
+import { USAGE_TOPIC, type Usage } from '@weir/contracts';
+import { newId, newUuid, PLATFORM, systemClock, utcDay, utcMonth, type TenantId } from '@weir/kernel';
+import { countQuota } from '../quota/quota';
+import { openDatabase, type SpecDatabase } from '../testing/database';
+import { held, released, served, settled } from '../testing/samples';
+import { UsageLedger } from './ledger';
+import { readDifferences } from './differences';
+import { readReport, type ReportQuery, type ReportRow } from './report';
+import { UnsettledHolds } from './unsettled';
+import { UsageConsumer } from './usage.consumer';
+import { UsageService } from './usage.service';
+
+const DAY_MS = 86_400_000;
+const EVER: ReportQuery = { from: '2020-01-01', to: '2099-12-31', groupBy: [], mode: 'all' };
+
+let database: SpecDatabase;
+let ledger: UsageLedger;
+let consumer: UsageConsumer;
+let usage: UsageService;
+
+beforeAll(async () => {
+  database = await openDatabase('metering_usage');
+  ledger = new UsageLedger(database.work, systemClock);
+  consumer = new UsageConsumer(ledger);
+  usage = new UsageService(database.work);
+}, 60_000);
+afterAll(() => database.drop());
+
+const batch = (records: readonly Usage[], partition = 0): BusRecord[] =>
+  records.map((record, offset) => ({
+    topic: USAGE_TOPIC,
+    partition,
+    offset: String(offset),
+    key: `${record.tenantId}/${record.requestId}`,
+    value: Buffer.from(JSON.stringify(record)),
+    headers: { 'content-type': 'application/json' },
+    timestamp: record.at,
+  }));
+const ingest = (...records: Usage[]) => consumer.ingest(batch(records));
+const totals = async (tenant: TenantId) => (await usage.ofTenant(tenant, EVER)).totals;
+const overdue = (afterMs = -1_000) => new UnsettledHolds(database.work, ledger, afterMs, (error) => fail(error)).find();
+const fail = (error: Error): never => {
+  throw error;
+};
+const byKey = async (tenant: TenantId): Promise<Omit<ReportRow, 'calls'>[]> =>
+  (await usage.ofAll({ ...EVER, groupBy: ['tenant', 'key'] })).data.filter((row) => row['tenantId'] === tenant);
+const saidQuota = async (tenant: TenantId): Promise<unknown> => {
+  const { rows } = await database.work.inTenant(tenant, (sql) => sql.query<{ body: string }>(`select body from published_states where topic = 'weir.quota.state'`));
+  return rows[0] === undefined ? undefined : JSON.parse(rows[0].body);
+};
+
+/** What the sums by day must be, from the records alone. */
+const RECOUNT = `
+  with counting as (
+    select e.* from usage_events e where e.kind = 'served'
+    union all
+    select e.* from attempts a join usage_events e on e.tenant_id = a.tenant_id and e.event_id = a.event_id where a.state in ('settled', 'unsettled'))
+  select to_char(day, 'YYYY-MM-DD') as day, endpoint, project_id, token_id, key_owner, key_id, key_mode, mode, cache, difference,
+         count(*) filter (where kind <> 'unsettled') as calls, coalesce(sum(upstream_credits) filter (where kind <> 'unsettled'), 0) as upstream_credits,
+         coalesce(sum(charged_credits) filter (where kind <> 'unsettled'), 0) as charged_credits,
+         coalesce(sum(upstream_credits) filter (where kind = 'unsettled'), 0) as unsettled_credits
+  from counting group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`;
+const ROLLUP = `
+  select to_char(day, 'YYYY-MM-DD') as day, endpoint, project_id, token_id, key_owner, key_id, key_mode, mode, cache, difference,
+         calls, upstream_credits, charged_credits, unsettled_credits from usage_daily
+  where calls <> 0 or upstream_credits <> 0 or charged_credits <> 0 or unsettled_credits <> 0
+  order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`;
+const rowsOf = async (tenant: TenantId, statement: string) => (await database.work.inTenant(tenant, (sql) => sql.query(statement))).rows;
+
+describe('counting usage', () => {
+  it('M1 the same usage a hundred times, on another partition and 40 days later, is counted once', async () => {
+    const tenantId = await database.newTenant();
+    const hold = held({ tenantId });
+    const settlement = settled({ tenantId, requestId: hold.requestId });
+    const hit = served({ tenantId });
+    const late = Date.now() + 40 * DAY_MS;
+    const again = new UsageConsumer(new UsageLedger(database.work, () => late));
+
+    for (let time = 0; time < 20; time++) await ingest(hold, settlement, hit, hit, settlement);
+    await Promise.all(Array.from({ length: 20 }, (_, partition) => consumer.ingest(batch([settlement, hit, hold], partition))));
+    for (let time = 0; time < 10; time++) await again.ingest(batch([hit, hold, settlement], 7));
+
+    expect(await totals(tenantId)).toEqual({ calls: 2, upstreamCredits: 2, unsettledCredits: 0, chargedCredits: 3 });
+    expect(await byKey(tenantId)).toMatchObject([
+      { keyId: 'key_platform', upstreamCredits: 2, chargedCredits: 2, unsettledCredits: 0 },
+      { keyId: null, upstreamCredits: 0, chargedCredits: 1, unsettledCredits: 0 },
+    ]);
+  });
+
+  it('counts a settlement that comes before its hold, and leaves no hold open', async () => {
+    const tenantId = await database.newTenant();
+    const settlement = settled({ tenantId });
+    await ingest(settlement);
+    await ingest(held({ tenantId, requestId: settlement.requestId }));
+    await overdue();
+    expect(await totals(tenantId)).toEqual({ calls: 1, upstreamCredits: 2, unsettledCredits: 0, chargedCredits: 2 });
+  });
+
+  it('counts an attempt once when two settlements of it bear different event ids', async () => {
+    const tenantId = await database.newTenant();
+    const settlement = settled({ tenantId });
+    await ingest(settlement, { ...settlement, eventId: newUuid() });
+    await ingest({ ...settlement, eventId: newUuid() });
+    expect(await totals(tenantId)).toMatchObject({ calls: 1, chargedCredits: 2 });
+  });
+
+  it('counts each attempt of one request: a retry is a second attempt', async () => {
+    const tenantId = await database.newTenant();
+    const requestId = newId('req');
+    await ingest(
+      settled({ tenantId, requestId, attempt: 1, chargedCredits: 0, difference: 'absorbed', upstreamStatus: 500 }),
+      settled({ tenantId, requestId, attempt: 2 }),
+    );
+    expect(await totals(tenantId)).toMatchObject({ upstreamCredits: 4, chargedCredits: 2 });
+  });
+
+  it('M8 counts late and future usage on the UTC day on which it happened', async () => {
+    const tenantId = await database.newTenant();
+    const lastInstant = Date.parse('2026-10-31T23:59:59.999Z');
+    await ingest(settled({ tenantId, at: lastInstant }), settled({ tenantId, at: lastInstant + 1 }), settled({ tenantId, at: Date.parse('2030-01-01T00:00:00Z') }));
+    const { data } = await usage.ofTenant(tenantId, { ...EVER, groupBy: ['day'] });
+    expect(data.map(({ day, chargedCredits }) => [day, chargedCredits])).toEqual([
+      ['2026-10-31', 2],
+      ['2026-11-01', 2],
+      ['2030-01-01', 2],
+    ]);
+  });
+
+  it('two writers with shared duplicates in opposite orders do not deadlock and count once', async () => {
+    const tenants = await Promise.all([database.newTenant(), database.newTenant()]);
+    const records = Array.from({ length: 300 }, (_, index) => settled({ tenantId: tenants[index % 2] as TenantId, attempt: 1 + (index % 3) }));
+    const rounds = Array.from({ length: 8 }, (_, round) => consumer.ingest(batch(round % 2 === 0 ? records : records.toReversed())));
+    await Promise.all(rounds);
+    for (const tenant of tenants) expect(await totals(tenant)).toMatchObject({ calls: 150, chargedCredits: 300 });
+  });
+
+  it('one tenant’s records that cannot be counted keep no other’s from being counted', async () => {
+    const tenantId = await database.newTenant();
+    const gone = newId('ten');
+    await expect(ingest(settled({ tenantId: gone }), settled({ tenantId }))).rejects.toMatchObject({ category: 'not-found' });
+    expect(await totals(tenantId)).toMatchObject({ chargedCredits: 2 });
+  });
+
+  it('a record that is not one of usage is refused as bad, not as trouble that passes', async () => {
+    const bad = { ...batch([settled({ tenantId: PLATFORM })])[0], value: Buffer.from('{"kind":"settled"}') } as BusRecord;
+    await expect(consumer.ingest([bad])).rejects.toMatchObject({ code: 'malformed-usage', category: 'invalid' });
+  });
+
+  it('keeps the platform’s own test calls in its own schema, without a quota', async () => {
+    await ingest(settled({ tenantId: PLATFORM, purpose: 'validation', chargedCredits: 0, difference: 'validation' }));
+    expect(await totals(PLATFORM)).toMatchObject({ upstreamCredits: 2, chargedCredits: 0 });
+    expect(await saidQuota(PLATFORM)).toBeUndefined();
+  });
+});
+
+describe('unsettled holds', () => {
+  it('a hold that nobody settles in time counts as unsettled by its upstream credits, charged to nobody', async () => {
+    const tenantId = await database.newTenant();
+    const hold = held({ tenantId, upstreamCredits: 5, chargedCredits: 5 });
+    await ingest(hold);
+    expect(await totals(tenantId)).toMatchObject({ unsettledCredits: 0 });
+    expect(await overdue(60_000)).toBe(0);
+    expect(await overdue()).toBe(1);
+    expect(await overdue()).toBe(0);
+
+    expect(await totals(tenantId)).toEqual({ calls: 0, upstreamCredits: 0, unsettledCredits: 5, chargedCredits: 0 });
+    expect(await byKey(tenantId)).toMatchObject([{ keyId: 'key_platform', unsettledCredits: 5, chargedCredits: 0 }]);
+    expect(await usage.call(tenantId, hold.requestId)).toMatchObject({ unsettledCredits: 5, attempts: [{ state: 'unsettled', heldCredits: 5 }] });
+  });
+
+  it('a settlement that comes after all replaces it', async () => {
+    const tenantId = await database.newTenant();
+    const yesterday = Date.now() - DAY_MS;
+    const hold = held({ tenantId, upstreamCredits: 5, at: yesterday });
+    await ingest(hold);
+    await overdue();
+    await ingest(settled({ tenantId, requestId: hold.requestId, upstreamCredits: 3, chargedCredits: 3 }));
+    await ingest(hold);
+
+    expect(await totals(tenantId)).toEqual({ calls: 1, upstreamCredits: 3, unsettledCredits: 0, chargedCredits: 3 });
+    expect(await byKey(tenantId)).toMatchObject([{ upstreamCredits: 3, unsettledCredits: 0 }]);
+    expect(await rowsOf(tenantId, ROLLUP)).toEqual(await rowsOf(tenantId, RECOUNT));
+  });
+
+  it('a release after it takes the doubt away and charges nothing', async () => {
+    const tenantId = await database.newTenant();
+    const hold = held({ tenantId });
+    await ingest(hold);
+    await overdue();
+    await ingest(released({ tenantId, requestId: hold.requestId }));
+    expect(await totals(tenantId)).toEqual({ calls: 0, upstreamCredits: 0, unsettledCredits: 0, chargedCredits: 0 });
+  });
+
+  it('two jobs that find the same hold count it once', async () => {
+    const tenantId = await database.newTenant();
+    await ingest(held({ tenantId, upstreamCredits: 4 }));
+    await Promise.all([overdue(), overdue(), overdue()]);
+    expect(await totals(tenantId)).toMatchObject({ unsettledCredits: 4 });
+  });
+
+  it('the holds of a tenant that is gone are cleared, and said', async () => {
+    const gone = newId('ten');
+    await database.work.inControl((sql) => sql.query('insert into open_holds (tenant_id, request_id, attempt) values ($1, $2, 1)', [gone, newId('req')]));
+    const errors: unknown[] = [];
+    const holds = new UnsettledHolds(database.work, ledger, -1_000, (_, tenant) => errors.push(tenant));
+    await holds.find();
+    await holds.find();
+    expect(errors).toEqual([gone]);
+  });
+});
+
+describe('the sums', () => {
+  it('M9 equal a recount of the records, whatever came in whatever order', async () => {
+    const tenantId = await database.newTenant();
+    const records = Array.from({ length: 120 }, (_, index) => stories(tenantId, index)).flat();
+    const shuffled = records.map((record) => ({ record, by: Math.random() })).sort((a, b) => a.by - b.by);
+    for (let from = 0; from < shuffled.length; from += 50) {
+      await ingest(...shuffled.slice(from, from + 70).map(({ record }) => record));
+      await overdue();
+    }
+    expect(await rowsOf(tenantId, ROLLUP)).toEqual(await rowsOf(tenantId, RECOUNT));
+
+    const whole = await totals(tenantId);
+    const keys = await byKey(tenantId);
+    const sum = (member: 'upstreamCredits' | 'chargedCredits' | 'unsettledCredits') => keys.reduce((before, row) => before + Number(row[member]), 0);
+    expect([sum('upstreamCredits'), sum('chargedCredits'), sum('unsettledCredits')]).toEqual([whole.upstreamCredits, whole.chargedCredits, whole.unsettledCredits]);
+  });
+
+  it('the differences by class add up to what was taken and not charged', async () => {
+    const { differences, totals: all } = await usage.ofAll(EVER);
+    const sum = Object.values(differences).reduce((before, each) => before + each, 0);
+    expect(sum).toBe(all.upstreamCredits + all.unsettledCredits - all.chargedCredits);
+    expect(differences).toMatchObject({ unexplained: 0 });
+    expect(Math.sign(differences.cache)).toBe(-1);
+    expect(await database.work.inControl((sql) => readDifferences(sql, EVER))).toEqual(differences);
+  });
+
+  it('test calls count in usage and not in the quota', async () => {
+    const tenantId = await database.newTenant();
+    await ingest(settled({ tenantId }), settled({ tenantId, mode: 'test', chargedCredits: 100, upstreamCredits: 100 }));
+    const of = (mode: 'live' | 'test') => database.work.inTenant(tenantId, (sql) => readReport(sql, 'usage_daily', { ...EVER, mode }));
+    expect([await of('live'), await of('test')]).toMatchObject([[{ chargedCredits: 2 }], [{ chargedCredits: 100 }]]);
+    expect(await saidQuota(tenantId)).toMatchObject({ dayCredits: 2, monthCredits: 2 });
+  });
+});
+
+describe('the quota', () => {
+  it('is said on the state topic as soon as usage is counted, and again only when it has changed', async () => {
+    const tenantId = await database.newTenant();
+    const seq = async () => (await rowsOf(tenantId, 'select state_seq from log_heads'))[0];
+    await ingest(held({ tenantId }));
+    const now = Date.now();
+    expect(await saidQuota(tenantId)).toEqual({ tenantId, day: utcDay(now), dayCredits: 0, month: utcMonth(now), monthCredits: 0 });
+    const before = await seq();
+    await ingest(held({ tenantId }));
+    expect(await seq()).toEqual(before);
+    await ingest(settled({ tenantId }), served({ tenantId }));
+    expect(await saidQuota(tenantId)).toMatchObject({ dayCredits: 3, monthCredits: 3 });
+  });
+
+  it('counts the UTC day and month in which the call happened', async () => {
+    const tenantId = await database.newTenant();
+    const at = (text: string) => Date.parse(text);
+    await ingest(
+      settled({ tenantId, at: at('2026-10-31T23:59:59Z') }),
+      settled({ tenantId, at: at('2026-11-01T00:00:00Z') }),
+      settled({ tenantId, at: at('2026-11-30T23:59:59Z') }),
+    );
+    const on = (text: string) => database.work.inTenant(tenantId, (sql) => countQuota(sql, tenantId, at(text)));
+    expect(await on('2026-11-30T12:00:00Z')).toMatchObject({ day: '2026-11-30', dayCredits: 2, month: '2026-11', monthCredits: 4 });
+    expect(await on('2026-12-01T00:00:00Z')).toMatchObject({ dayCredits: 0, monthCredits: 0 });
+  });
+});
+
+/** What can become of a call, as records. */
+function stories(tenantId: TenantId, index: number): Usage[] {
+  const requestId = newId('req');
+  const at = Date.now() - (index % 3) * DAY_MS;
+  const common = { tenantId, requestId, at, endpoint: `endpoint-${index % 4}`, tokenId: index % 5 === 0 ? null : 'tok_live' };
+  const hold = held({ ...common, upstreamCredits: 1 + (index % 3) });
+  const settlement = settled({ ...common, upstreamCredits: 1 + (index % 3), chargedCredits: 1 + (index % 3) });
+  switch (index % 6) {
+    case 0:
+      return [served({ ...common, cache: 'coalesced' })];
+    case 1:
+      return [hold];
+    case 2:
+      return [hold, released(common)];
+    case 3:
+      return [hold, { ...settlement, chargedCredits: 0, difference: 'absorbed' }, settled({ ...common, attempt: 2 })];
+    default:
+      return [hold, settlement, { ...settlement, eventId: newUuid() }, hold];
+  }
+}
