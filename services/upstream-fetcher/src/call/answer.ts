@@ -1,0 +1,23 @@
+import type { Standing } from '@weir/limiter';
+import type { KeyOwner } from './key-choice';
+
+/** What goes back to the caller. */
+export interface Answer {
+  readonly status: number;
+  /** As the upstream sent it, byte for byte. */
+  readonly body: Buffer;
+  readonly contentType: string;
+}
+
+/** What the headers of every answer say, a refusal's too; filled in step by step as the call goes. */
+export interface Shown {
+  /** Charged to the tenant. */
+  credits: number;
+  key: KeyOwner | undefined;
+  cache: 'hit' | 'miss' | 'coalesced' | undefined;
+  limits: readonly Standing[];
+  /** ms since the epoch when a kept answer came from the upstream. */
+  fetchedAt: number | undefined;
+}
+
+export const nothingShown = (): Shown => ({ credits: 0, key: undefined, cache: undefined, limits: [], fetchedAt: undefined });

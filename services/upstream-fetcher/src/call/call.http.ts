@@ -1,0 +1,70 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock, RequestId } from '@weir/kernel';
+import { invalid } from '@weir/kernel';
+import { rateLimitHeaders } from '@weir/limiter';
+import { assertOneAuthorization, sendProblem, toAppError, type WeirRequest } from '@weir/service-host';
+import type { Query } from '@weir/upstream-catalog';
+import type { Logger } from 'pino';
+import type { FetcherMetrics } from '../metrics';
+import { nothingShown, type Answer, type Shown } from './answer';
+import type { CallRequest } from './call';
+
+export interface CallRouteParts {
+  readonly call: (request: CallRequest, shown: Shown) => Promise<Answer>;
+  readonly basePath: string;
+  readonly metrics: FetcherMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The data plane, a raw route on Nest's own Fastify: its guards, pipes and interceptors would cost more than the call itself. */
+export function callRoute({ call, basePath, metrics, clock, log }: CallRouteParts): (fastify: FastifyInstance) => void {
+  return (fastify) => {
+    fastify.get(`${basePath}/*`, { exposeHeadRoute: false }, async (request, reply) => {
+      const shown = nothingShown();
+      try {
+        const answer = await call(read(request), shown);
+        show(reply, shown, clock());
+        void reply.status(answer.status).header('content-type', answer.contentType).send(answer.body);
+        metrics.calls.inc({ endpoint: endpointOf(request), status: answer.status, cache: shown.cache ?? '' });
+      } catch (thrown) {
+        const error = toAppError(thrown);
+        show(reply, shown, clock());
+        if (error.retryAfter === undefined && error.status === 503) void reply.header('retry-after', '1');
+        sendProblem(reply, request, error, log);
+        metrics.calls.inc({ endpoint: error.status === 404 ? '' : endpointOf(request), status: error.status, cache: '' });
+      }
+      return reply;
+    });
+  };
+}
+
+function read(request: FastifyRequest): CallRequest {
+  assertOneAuthorization(request as WeirRequest);
+  const { headers } = request;
+  const key = headers['x-api-key'];
+  return {
+    requestId: request.id as RequestId,
+    token: headers.authorization ?? (typeof key === 'string' ? key : undefined),
+    path: `/${(request.params as { '*': string })['*']}`,
+    query: request.query as Query,
+    maxAgeMs: maxAge(headers['weir-max-age']),
+  };
+}
+
+function maxAge(header: string | string[] | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header !== 'string' || !/^\d{1,9}$/.test(header)) throw invalid('Weir-Max-Age takes whole seconds, such as 60; 0 asks for a fresh answer.');
+  return Number(header) * 1_000;
+}
+
+function show(reply: FastifyReply, { credits, key, cache, limits, fetchedAt }: Shown, now: number): void {
+  void reply.header('weir-credits', String(credits)).header('cache-control', 'private, no-store');
+  if (key !== undefined) void reply.header('weir-key', key);
+  if (cache !== undefined) void reply.header('weir-cache', cache);
+  if (fetchedAt !== undefined) void reply.header('age', String(Math.max(0, Math.floor((now - fetchedAt) / 1_000))));
+  if (limits.length > 0) void reply.headers(rateLimitHeaders(limits, now));
+}
+
+/** The first segment of the path, which is the endpoint's id where there is one; bounded by the catalog, since others are 404. */
+const endpointOf = (request: FastifyRequest): string => (request.params as { '*': string })['*'].split('/', 1)[0] ?? '';

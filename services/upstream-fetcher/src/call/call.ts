@@ -1,0 +1,150 @@
+import type { Access } from '@weir/access';
+import { AppError, PLATFORM, type Clock, type RequestId } from '@weir/kernel';
+import type { Catalog, Query } from '@weir/upstream-catalog';
+import { simulatorMissing } from '../errors';
+import type { UserSnapshots } from '../snapshot/user-snapshot';
+import type { Tables } from '../tables';
+import type { Journal } from '../usage/journal';
+import { identify, type Caller } from './access';
+import type { Admission } from './admission';
+import type { Answer, Shown } from './answer';
+import { cacheName, type KeptAnswer, type ResponseCache } from './cache';
+import { recognise } from './catalog';
+import type { AdmittedCall } from './context';
+import type { Fetched } from './fetch';
+import type { Flights } from './flights';
+import { chooseKeys, type KeyChoice } from './key-choice';
+import { served } from './settle';
+import { SIMULATOR_CHOICE } from './simulator-key';
+
+export interface CallRequest {
+  readonly requestId: RequestId;
+  readonly token: string | undefined;
+  /** Below the catalog's base path, with its leading slash. */
+  readonly path: string;
+  readonly query: Query;
+  /** How old an answer from the cache may be; undefined: as old as the catalog lets it be. */
+  readonly maxAgeMs: number | undefined;
+}
+
+export interface CallParts {
+  readonly access: Access;
+  readonly tables: Tables;
+  readonly catalog: Catalog;
+  readonly admission: Admission;
+  readonly cache: ResponseCache;
+  readonly flights: Flights<Fetched>;
+  /** Steps 5 to 9; see fetch.ts. */
+  readonly fetch: (call: AdmittedCall) => Promise<Fetched>;
+  readonly journal: Journal;
+  readonly snapshots: UserSnapshots;
+  readonly simulator: boolean;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * The way of one call, from a tenant's request to the answer. The steps are the files beside this one, by their names.
+ *
+ * A call that has left is finished, settled and kept even when its client has gone: the credit is spent, and the next one who asks has
+ * the answer from the cache.
+ */
+export function createCall(parts: CallParts): (request: CallRequest, shown: Shown) => Promise<Answer> {
+  const { access, tables, catalog, admission, cache, flights, journal, clock } = parts;
+
+  return async function call(request, shown) {
+    const caller = identify(access, tables, request.token); //                                            1 access
+    const asked = recognise(catalog, request.path, request.query); //                                     2 catalog
+    const keys = keysOf(caller);
+    shown.key = keys.owner;
+    journal.assertAccountable();
+
+    const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown }); //  3 admission
+    try {
+      const kept = await cache.read(admitted, request.maxAgeMs); //                                       4 cache
+      if (kept !== undefined) return serve(admitted, kept, 'hit', keys.owner, caller.plan.terms.hitPrice);
+      return await share(admitted); //                                                                    5 to 9
+    } catch (error) {
+      end(admitted.sent ? admission.settle(admitted, 0) : admission.giveBack(admitted));
+      throw error;
+    }
+  };
+
+  function keysOf({ tenant, plan, mode }: Caller): KeyChoice {
+    if (mode === 'test') {
+      if (!parts.simulator) throw simulatorMissing();
+      return SIMULATOR_CHOICE;
+    }
+    return chooseKeys({
+      mode: tenant.keyMode,
+      fallback: plan.terms.fallback,
+      trialEndsAt: tenant.trialEndsAt,
+      own: tables.keysOf(tenant.id),
+      platform: tables.keysOf(PLATFORM),
+      now: clock(),
+      random: parts.random,
+    });
+  }
+
+  /** Identical calls in flight become one: the first makes it and pays for it, the others are served with its answer. */
+  async function share(call: AdmittedCall): Promise<Answer> {
+    // what may never be kept is not shared either
+    const name = call.endpoint.lifetimeSeconds === 0 ? call.requestId : cacheName(call);
+    for (;;) {
+      const flight = flights.join(name);
+      if (flight === undefined) return lead(call, name);
+      call.shown.cache = 'coalesced';
+      try {
+        const fetched = await flight;
+        const price = fetched.chargedCredits === 0 ? 0 : call.plan.terms.coalescedPrice;
+        return serve(call, fetched, 'coalesced', fetched.owner, price);
+      } catch (error) {
+        // a limit of the leader's tenant says nothing about this one: somebody else leads
+        if (!ofOneTenant(error)) throw error;
+      }
+    }
+  }
+
+  async function lead(call: AdmittedCall, name: string): Promise<Answer> {
+    const { shown } = call;
+    shown.cache = 'miss';
+    const fetched = await flights.lead(
+      name,
+      () => parts.fetch(call),
+      // an answer on another's key than the cache was asked for is not kept under its name
+      (landed) => (landed.good && landed.owner === call.keys.owner ? cache.keep(call, landed) : undefined),
+    );
+    end(admission.settle(call, fetched.chargedCredits));
+    shown.credits = fetched.chargedCredits;
+    shown.key = fetched.owner;
+    keepSnapshot(call, fetched);
+    return fetched;
+  }
+
+  function serve(call: AdmittedCall, kept: KeptAnswer, how: 'hit' | 'coalesced', keyOwner: 'platform' | 'own', price: number): Answer {
+    const { shown } = call;
+    journal.write(served(call, clock(), { cache: how, keyOwner, chargedCredits: price }));
+    end(admission.settle(call, price));
+    shown.cache = how;
+    shown.credits = price;
+    shown.key = keyOwner;
+    shown.fetchedAt = kept.fetchedAt;
+    keepSnapshot(call, kept);
+    return kept;
+  }
+
+  function keepSnapshot({ tenant, endpoint, mode }: AdmittedCall, { user, body, fetchedAt }: KeptAnswer): void {
+    if (user === undefined || mode === 'test' || endpoint.snapshotLifetimeSeconds === undefined) return;
+    parts.snapshots.keep({ tenantId: tenant.id, ...user, body, fetchedAt, lifetimeMs: endpoint.snapshotLifetimeSeconds * 1_000 });
+  }
+
+  /** What the limiter is told afterwards is not waited for; what it does not hear ends with its lease. */
+  function end(telling: Promise<void>): void {
+    telling.catch((error: Error) => parts.onError(error));
+  }
+}
+
+const ofOneTenant = (error: unknown): boolean =>
+  error instanceof AppError && error.details['origin'] === 'weir' && error.details['limitedBy'] !== 'upstream-key';
+

@@ -1,0 +1,71 @@
+import { isUtf8 } from 'node:buffer';
+import { checkShape, saysOutOfCredits, type Catalog, type Endpoint } from '@weir/upstream-catalog';
+import { retryAfterMs } from './retry-after';
+
+/** What came back from one attempt. */
+export interface Received {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly retryAfter: string | undefined;
+  /** Decompressed. */
+  readonly body: Buffer;
+}
+
+/** What an answer of the upstream means. */
+export type Verdict =
+  /** As the catalog promises. */
+  | { readonly is: 'answer'; readonly parsed: unknown }
+  /** The upstream's own 4xx, such as no such user: the caller's to read. */
+  | { readonly is: 'passed-on' }
+  | { readonly is: 'unauthorized' }
+  | { readonly is: 'depleted' }
+  | { readonly is: 'rate-limited'; readonly retryAfterMs: number }
+  /** Trouble of the upstream that it says itself; `retryable`: another attempt costs nothing and may succeed. */
+  | { readonly is: 'failed'; readonly why: string; readonly retryable: boolean }
+  /** Status 200 with something that nobody can use: the upstream takes its credits, the tenant does not pay. */
+  | { readonly is: 'unintelligible'; readonly why: string };
+
+const RETRYABLE = [502, 503, 504];
+
+export function classify(catalog: Catalog, endpoint: Endpoint, received: Received, nowMs: number): Verdict {
+  const { status } = received;
+  if (status === 200) return judgeBody(catalog, endpoint, received.body);
+  if (status === 401) return { is: 'unauthorized' };
+  if (saysOutOfCredits(catalog, status, undefined)) return { is: 'depleted' };
+  if (status === 429) return { is: 'rate-limited', retryAfterMs: retryAfterMs(received.retryAfter, nowMs) };
+  if (status >= 400 && status < 500) return { is: 'passed-on' };
+  return { is: 'failed', why: `status ${status}`, retryable: RETRYABLE.includes(status) };
+}
+
+function judgeBody(catalog: Catalog, endpoint: Endpoint, body: Buffer): Verdict {
+  // a decoder would mend what is broken, and the tenant would get other bytes than the check has seen
+  if (!isUtf8(body)) return unintelligible('not UTF-8');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString('utf8'));
+  } catch {
+    return unintelligible('not JSON');
+  }
+  if (saysOutOfCredits(catalog, 200, parsed)) return { is: 'depleted' };
+  if (MAY_POISON.some((text) => body.includes(text)) && poisons(parsed)) return unintelligible('a member called __proto__');
+  const [wrong] = checkShape(endpoint, parsed);
+  if (wrong !== undefined) return unintelligible(`${wrong.path} should be ${wrong.expected} and is ${wrong.found}`);
+  return { is: 'answer', parsed };
+}
+
+const unintelligible = (why: string): Verdict => ({ is: 'unintelligible', why });
+
+/** The member's name in the text, plain or with an escape somewhere in it: only then the whole body is walked. */
+const MAY_POISON = ['__proto__', '\\u005f', '\\u005F', '\\u0070', '\\u0072', '\\u006f', '\\u006F', '\\u0074'];
+
+/** Whether any object has a member `__proto__`, which sets a prototype in whoever copies it carelessly. No recursion: depth is the sender's. */
+function poisons(parsed: unknown): boolean {
+  const waiting: unknown[] = [parsed];
+  while (waiting.length > 0) {
+    const value = waiting.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    if (Object.hasOwn(value, '__proto__')) return true;
+    for (const inner of Object.values(value)) waiting.push(inner);
+  }
+  return false;
+}

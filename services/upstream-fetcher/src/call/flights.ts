@@ -1,0 +1,37 @@
+/** Step 4, the other half: identical calls in flight become one. Per process; between processes the cache does it a moment later. */
+export interface Flights<T> {
+  /** The flight of that name, which may end with an error. */
+  join(name: string): Promise<T> | undefined;
+  /**
+   * Starts one; it goes on when whoever started it is gone.
+   *
+   * @param after with the answer known to all, but before the name is free again: nobody misses between flight and cache
+   */
+  lead(name: string, fly: () => Promise<T>, after: (landed: T) => Promise<void> | undefined): Promise<T>;
+  readonly size: number;
+  /** Resolves when none is left. */
+  landed(): Promise<void>;
+}
+
+export function createFlights<T>(): Flights<T> {
+  const flying = new Map<string, Promise<T>>();
+  return {
+    join: (name) => flying.get(name),
+    lead(name, fly, after) {
+      const flight = fly();
+      flying.set(name, flight);
+      const free = () => void flying.delete(name);
+      flight.then((landed) => after(landed)).then(free, free);
+      return flight;
+    },
+    get size() {
+      return flying.size;
+    },
+    async landed() {
+      while (flying.size > 0) {
+        await Promise.allSettled(flying.values());
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { Pool, type Dispatcher } from 'undici';
+import type { Received } from './classify';
+
+/** What came of sending. Only `not-sent` is certain to have cost nothing. */
+export type Reply =
+  | ({ readonly is: 'received' } & Received)
+  /** An answer that is too large, before or after decompression, or packed in a way that was not asked for. */
+  | { readonly is: 'unusable'; readonly status: number; readonly why: string }
+  /** No connection, or the time was over before there was one. */
+  | { readonly is: 'not-sent'; readonly why: string; readonly timedOut: boolean }
+  | { readonly is: 'timeout' }
+  /** The connection ended amid the call. */
+  | { readonly is: 'cut'; readonly why: string };
+
+/** Step 8: one attempt. Never rejects: whatever happens on the wire is a reply. */
+export interface Upstream {
+  send(request: { readonly path: string; readonly headers: Record<string, string> }): Promise<Reply>;
+  close(): Promise<void>;
+}
+
+export interface UpstreamOptions {
+  /** Origin and, where there is one, the path before every endpoint's. */
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly connections: number;
+  readonly maxBodyBytes: number;
+}
+
+export function createUpstream({ url, timeoutMs, connections, maxBodyBytes }: UpstreamOptions): Upstream {
+  const { origin, pathname } = new URL(url);
+  const prefix = pathname.replace(/\/$/, '');
+  const pool = new Pool(origin, { connections, connect: { timeout: timeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
+  return {
+    send: ({ path, headers }) =>
+      new Promise<Reply>((resolve) => {
+        const exchange = new Exchange(maxBodyBytes, timeoutMs, resolve);
+        pool.dispatch({ path: prefix + path, method: 'GET', headers }, exchange);
+      }),
+    close: () => pool.destroy(),
+  };
+}
+
+const unzip = promisify(gunzip);
+
+/** One request and its answer as undici hands it over: no streams, which cost more than the answer. */
+class Exchange implements Dispatcher.DispatchHandler {
+  private controller: Dispatcher.DispatchController | undefined;
+  private status = 0;
+  private headers: Record<string, string | string[] | undefined> = {};
+  private readonly chunks: Buffer[] = [];
+  private bytes = 0;
+  private ended = false;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly maxBodyBytes: number,
+    timeoutMs: number,
+    private readonly resolve: (reply: Reply) => void,
+  ) {
+    this.timer = setTimeout(() => this.overtime(), timeoutMs);
+  }
+
+  /** Called when a connection is there, just before the request is written. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.ended) controller.abort(new Error('the time was over before there was a connection'));
+    else this.controller = controller;
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+    this.status = status;
+    this.headers = headers;
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (this.bytes <= this.maxBodyBytes) return void this.chunks.push(chunk);
+    this.end({ is: 'unusable', status: this.status, why: `more than ${this.maxBodyBytes} bytes` });
+  }
+
+  onResponseEnd(): void {
+    if (this.ended) return;
+    const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks, this.bytes);
+    const encoding = this.header('content-encoding');
+    if (encoding === undefined || encoding === 'identity' || body.length === 0) return this.end(this.received(body));
+    if (encoding !== 'gzip') return this.end({ is: 'unusable', status: this.status, why: 'a content encoding that was not asked for' });
+    unzip(body, { maxOutputLength: this.maxBodyBytes }).then(
+      (unzipped) => this.end(this.received(unzipped)),
+      (error: Error) => this.end({ is: 'unusable', status: this.status, why: `cannot be decompressed: ${error.message}` }),
+    );
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (this.controller === undefined) this.end({ is: 'not-sent', why: error.message, timedOut: false });
+    else this.end({ is: 'cut', why: error.message });
+  }
+
+  private overtime(): void {
+    this.end(this.controller === undefined ? { is: 'not-sent', why: 'no connection in time', timedOut: true } : { is: 'timeout' });
+  }
+
+  private end(reply: Reply): void {
+    if (this.ended) return;
+    this.ended = true;
+    clearTimeout(this.timer);
+    if (reply.is === 'timeout' || reply.is === 'unusable') this.controller?.abort(new Error(reply.is));
+    this.resolve(reply);
+  }
+
+  private received(body: Buffer): Reply {
+    return { is: 'received', status: this.status, contentType: this.header('content-type'), retryAfter: this.header('retry-after'), body };
+  }
+
+  private header(name: string): string | undefined {
+    const value = this.headers[name];
+    return typeof value === 'string' ? value : value?.[0];
+  }
+}

@@ -1,0 +1,121 @@
+import { createAdmission, type LimiterStore } from '@weir/limiter';
+import { openEnvelope, openLimiterStore, openRedis, type ServiceDefinition } from '@weir/service-host';
+import { tiklive } from '@weir/upstream-catalog';
+import { createAdmissionSteps } from './call/admission';
+import { createResponseCache } from './call/cache';
+import { createCall } from './call/call';
+import { callRoute } from './call/call.http';
+import { createFetch, type Fetched } from './call/fetch';
+import { createFlights } from './call/flights';
+import { createUpstream } from './call/upstream';
+import { CatalogController } from './catalog.http';
+import { settings, type FetcherConfig } from './config';
+import { createMetrics } from './metrics';
+import { UserSnapshotController } from './snapshot/user-snapshot.http';
+import { UserSnapshots } from './snapshot/user-snapshot';
+import { openTables } from './tables';
+import { createBreaker } from './upstream/breaker';
+import { keyRest } from './upstream/key-rest';
+import { retryBudget } from './upstream/retry-budget';
+import { countDemand } from './usage/demand';
+import { createJournal } from './usage/journal';
+
+class UpstreamFetcherModule {}
+
+/** What another process's definition may bring: standalone counts all limits in one store. */
+export interface FetcherPorts {
+  readonly limiter?: LimiterStore;
+}
+
+/** Time for what is under way at the end: calls that have left, then what is on its way to the bus. */
+const DRAIN_MS = 10_000;
+/** Attempts, their pauses and a little more: no slot ends under a call that is alive. */
+const ATTEMPTS_AT_MOST = 4;
+const LEASE_SLACK_MS = 15_000;
+
+/** The call itself: the data plane, its cache and its snapshots. */
+export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfig> => ({
+  name: 'upstream-fetcher',
+  title: 'calls to the upstream: the data plane, cache, snapshots',
+  settings,
+  create(runtime, config) {
+    const { access, bus, clock, log, metrics: registry, onStop } = runtime;
+    const onError = (error: unknown) => log.warn({ err: error }, 'upstream fetcher');
+    const random = Math.random;
+
+    const tables = openTables(runtime.states, access);
+    const envelope = openEnvelope({ ...config, dataDir: runtime.common.dataDir });
+    const limiter = ports.limiter === undefined ? openLimiterStore(config, onError) : { store: ports.limiter, close: async () => {} };
+    const redis = config.limiter === 'redis' && ports.limiter === undefined ? openRedis(config, { onError, commandTimeoutMs: 250 }) : undefined;
+    const cache = createResponseCache({ clock, prefix: config.redisPrefix, redis, maxBytes: config.cacheBytes, onError });
+
+    const journal = createJournal({ bus, holdTimeoutMs: config.holdTimeoutMs, backlog: config.usageBacklog, onError });
+    const demand = countDemand(journal, clock);
+    const flights = createFlights<Fetched>();
+    const metrics = createMetrics(registry, { waiting: () => journal.waiting, flights: () => flights.size });
+
+    const upstreamAt = (url: string) =>
+      createUpstream({ url, timeoutMs: config.upstreamTimeoutMs, connections: config.upstreamConnections, maxBodyBytes: config.maxBodyBytes });
+    const live = upstreamAt(config.upstreamUrl ?? tiklive.origin);
+    const test = config.simulatorUrl === undefined ? live : upstreamAt(config.simulatorUrl);
+
+    const admission = createAdmissionSteps({
+      admissions: createAdmission(limiter.store),
+      tables,
+      catalog: tiklive,
+      demand,
+      clock,
+      leaseMs: config.upstreamTimeoutMs * ATTEMPTS_AT_MOST + LEASE_SLACK_MS,
+    });
+    const fetch = createFetch({
+      catalog: tiklive,
+      admission,
+      envelope,
+      journal,
+      upstreams: { live, test },
+      breaker: createBreaker(clock),
+      rest: keyRest(clock),
+      budget: retryBudget(),
+      metrics,
+      clock,
+      random,
+    });
+    const snapshots = new UserSnapshots(runtime.work, onError);
+    const call = createCall({
+      access,
+      tables,
+      catalog: tiklive,
+      admission,
+      cache,
+      flights,
+      fetch,
+      journal,
+      snapshots,
+      simulator: config.simulatorUrl !== undefined,
+      clock,
+      random,
+      onError,
+    });
+
+    onStop(async () => {
+      await flights.landed();
+      demand.stop();
+      await snapshots.drained();
+      const left = await journal.drain(DRAIN_MS);
+      if (left > 0) log.error({ records: left }, 'usage records could not be published before the end; their holds become unsettled');
+      await Promise.all([live.close(), test.close(), cache.close(), limiter.close()]);
+      envelope.close();
+    });
+
+    return {
+      module: {
+        module: UpstreamFetcherModule,
+        controllers: [CatalogController, UserSnapshotController],
+        providers: [{ provide: UserSnapshots, useValue: snapshots }],
+      },
+      routes: callRoute({ call, basePath: tiklive.basePath, metrics, clock, log }),
+    };
+  },
+});
+
+export const definition = define();

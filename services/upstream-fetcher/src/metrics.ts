@@ -1,0 +1,38 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+export interface FetcherMetrics {
+  readonly calls: Counter<'endpoint' | 'status' | 'cache'>;
+  readonly upstream: Histogram<'endpoint'>;
+  readonly attempts: Counter<'outcome'>;
+}
+
+export function createMetrics(registry: Registry, gauges: { waiting: () => number; flights: () => number }): FetcherMetrics {
+  const registers = [registry];
+  new Gauge({
+    name: 'weir_usage_records_waiting',
+    help: 'Usage records in memory that the bus has not acknowledged',
+    registers,
+    collect() {
+      this.set(gauges.waiting());
+    },
+  });
+  new Gauge({
+    name: 'weir_calls_in_flight_upstream',
+    help: 'Answers being fetched, each for one call or several identical ones',
+    registers,
+    collect() {
+      this.set(gauges.flights());
+    },
+  });
+  return {
+    calls: new Counter({ name: 'weir_calls_total', help: 'Calls of tenants', labelNames: ['endpoint', 'status', 'cache'], registers }),
+    upstream: new Histogram({
+      name: 'weir_upstream_seconds',
+      help: 'Time of an attempt at the upstream',
+      labelNames: ['endpoint'],
+      buckets: [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10],
+      registers,
+    }),
+    attempts: new Counter({ name: 'weir_upstream_attempts_total', help: 'Attempts at the upstream, by what came of them', labelNames: ['outcome'], registers }),
+  };
+}

@@ -1,0 +1,124 @@
+import type { Bus, OutgoingRecord } from '@weir/bus';
+import { sleep } from '@weir/kernel';
+import { notAccountable } from '../errors';
+
+export interface JournalOptions {
+  readonly bus: Bus;
+  /** How long the bus may take to acknowledge a hold. */
+  readonly holdTimeoutMs: number;
+  /** Records waiting at most; past them nothing new is put on the record. */
+  readonly backlog: number;
+  readonly onError: (error: Error) => void;
+}
+
+/** The way to the bus: what a call waits for, and what may follow it. */
+export interface Journal {
+  /**
+   * Resolves when the bus has the record.
+   *
+   * @param otherwise what is written later where the record may have arrived although this rejects
+   * @throws AppError `not-accountable` (503) within `holdTimeoutMs`
+   */
+  hold(record: OutgoingRecord, otherwise: () => OutgoingRecord): Promise<void>;
+  /** Never waits; tried until the bus takes it, in the order given. */
+  write(record: OutgoingRecord): void;
+  /** @throws AppError `not-accountable` (503) while the bus takes nothing or too much is waiting: nothing is served unmetered */
+  assertAccountable(): void;
+  readonly waiting: number;
+  /** Resolves when everything written is on the bus, or after the grace; says how many records are left. */
+  drain(graceMs: number): Promise<number>;
+}
+
+interface Held {
+  readonly record: OutgoingRecord;
+  readonly done: (error?: Error) => void;
+}
+
+const BATCH = 500;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+
+/**
+ * Groups what comes while a publish is in flight into the next one, without a timer: alone a record waits for nothing, under load a
+ * publish carries hundreds.
+ */
+export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalOptions): Journal {
+  let held: Held[] = [];
+  let publishing = false;
+  let written: OutgoingRecord[] = [];
+  let writing: Promise<void> | undefined;
+  let away = false;
+
+  async function publishHeld(): Promise<void> {
+    publishing = true;
+    while (held.length > 0) {
+      const batch = held.splice(0, BATCH);
+      const error = await bus.publish(batch.map(({ record }) => record)).then(
+        () => undefined,
+        (cause: Error) => cause,
+      );
+      for (const { done } of batch) done(error);
+    }
+    publishing = false;
+  }
+
+  async function publishWritten(): Promise<void> {
+    for (let pauseMs = FIRST_PAUSE_MS; written.length > 0; ) {
+      const batch = written.slice(0, BATCH);
+      try {
+        await bus.publish(batch);
+        written = written.slice(batch.length);
+        pauseMs = FIRST_PAUSE_MS;
+        away = false;
+      } catch (error) {
+        if (!away) onError(new Error('the bus takes no usage records; they wait in memory', { cause: error }));
+        away = true;
+        await sleep(pauseMs);
+        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      }
+    }
+    writing = undefined;
+  }
+
+  const journal: Journal = {
+    hold: (record, otherwise) =>
+      new Promise((resolve, reject) => {
+        let late = false;
+        const entry: Held = {
+          record,
+          done: (error) => {
+            clearTimeout(timer);
+            // late or failed, the hold may stand on the bus: nothing was sent under it
+            if (late || error !== undefined) journal.write(otherwise());
+            if (error === undefined) resolve();
+            else reject(notAccountable(error));
+          },
+        };
+        const timer = setTimeout(() => {
+          const at = held.indexOf(entry);
+          if (at >= 0) held.splice(at, 1);
+          else late = true;
+          reject(notAccountable());
+        }, holdTimeoutMs);
+        held.push(entry);
+        if (!publishing) void publishHeld();
+      }),
+    write(record) {
+      written.push(record);
+      writing ??= publishWritten();
+    },
+    assertAccountable() {
+      if (away || written.length >= backlog) throw notAccountable();
+    },
+    get waiting() {
+      return held.length + written.length;
+    },
+    async drain(graceMs) {
+      const over = new AbortController();
+      await Promise.race([writing, sleep(graceMs, over.signal)]);
+      over.abort();
+      return written.length;
+    },
+  };
+  return journal;
+}
