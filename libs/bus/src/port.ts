@@ -55,12 +55,25 @@ export interface Consumption {
   lag(): Promise<ReadonlyArray<{ topic: string; partition: number; lag: number }>>;
 }
 
-/** Where records go that cannot be handled; a key once parked parks all that follows it until it is released. */
+/**
+ * Where records go that cannot be handled; a key once parked parks all that follows it until an operator releases it and the
+ * released records have been handled. Only the reader of a partition parks and replays its records, so their order is kept.
+ */
 export interface ParkingLot {
-  isParked(group: string, topic: string, key: string): Promise<boolean>;
+  /** Those of `keys` with something parked, or released and not yet handled. */
+  parkedAmong(group: string, topic: string, keys: readonly string[]): Promise<ReadonlySet<string>>;
   park(group: string, record: BusRecord, error: AppError | Error): Promise<void>;
-  /** Parked records that an operator released, oldest first per key; `done` removes them. */
-  released(group: string): Promise<ReadonlyArray<{ id: string; record: BusRecord; done(): Promise<void>; failed(error: Error): Promise<void> }>>;
+  /** Partitions with released records; asked for about once a second for all groups of a process. */
+  partitionsWithReleased(groups: readonly string[]): Promise<ReadonlyArray<{ group: string; topic: string; partition: number }>>;
+  /** Released records of a partition, oldest first. */
+  released(group: string, topic: string, partition: number): Promise<readonly ParkedRecord[]>;
+}
+
+export interface ParkedRecord {
+  readonly record: BusRecord;
+  done(): Promise<void>;
+  /** Parks the whole key again. */
+  failed(error: Error): Promise<void>;
 }
 
 /**

@@ -26,31 +26,53 @@ create table records (
 );
 create index records_by_key on records (topic, partition, key);
 create index records_by_age on records (topic, at);
+create index records_tombstones on records (at) where value is null;
 
--- Who reads a partition for a group and up to where; the epoch refuses the commit of one whose lease has passed.
-create table group_offsets (
-  grp         text not null,
-  topic       text not null,
-  partition   int not null,
-  "offset"    bigint not null default 0,
-  member      text,
-  epoch       bigint not null default 0,
-  lease_until timestamptz not null default '-infinity',
-  primary key (grp, topic, partition)
-) with (fillfactor = 70);
+-- A process that reads for groups. It lives while it says so; one with a direct connection also holds an advisory lock on its id
+-- there, so that its death is seen at once and its partitions are free.
+create table sessions (
+  id      bigint primary key,
+  locked  boolean not null,
+  seen_at timestamptz not null default now()
+);
 
 create table group_members (
   grp     text not null,
+  topic   text not null,
   member  text not null,
-  seen_at timestamptz not null default now(),
-  primary key (grp, member)
+  session bigint not null references sessions (id) on delete cascade,
+  primary key (grp, topic, member)
 );
+create index group_members_by_session on group_members (session);
+
+-- Who reads a partition for a group and up to where. A partition whose member is gone is free; the epoch refuses the commit of one
+-- that was taken for dead.
+create table group_offsets (
+  grp       text not null,
+  topic     text not null,
+  partition int not null,
+  "offset"  bigint not null default 0,
+  member    text,
+  epoch     bigint not null default 0,
+  primary key (grp, topic, partition)
+) with (fillfactor = 70);
+
+create function session_holds_lock(p_session bigint) returns boolean
+language sql stable set search_path = weir_bus, pg_catalog, pg_temp as $$
+  select exists (
+    select 1 from pg_locks
+    where locktype = 'advisory' and objsubid = 1 and classid::bigint << 32 | objid::bigint = p_session
+      and database = (select oid from pg_database where datname = current_database()))
+$$;
 
 -- One statement for a batch of records, given in order. Partitions are locked in sorted order, so that two publishers never wait
--- for each other in a ring. A record of a compacted topic replaces the one before it under its key.
+-- for each other in a ring. A record of a compacted topic replaces the one before it under its key. Listeners are told each
+-- partition's new end.
 create function publish(p_topics text[], p_keys text[], p_values bytea[], p_headers jsonb[]) returns void
 language plpgsql set search_path = weir_bus, pg_temp as $$
-declare missing text;
+declare
+  missing text;
+  told int;
 begin
   select t into missing from unnest(p_topics) t where not exists (select 1 from topics where name = t) limit 1;
   if missing is not null then raise exception 'unknown topic %', missing using errcode = 'WRB04'; end if;
@@ -75,11 +97,14 @@ begin
     update partitions p set next_offset = p.next_offset + c.n
     from (select topic, partition, count(*) as n from incoming group by topic, partition) c
     where p.topic = c.topic and p.partition = c.partition
+    returning p.topic, p.partition, p.next_offset
+  ), inserted as (
+    insert into records (topic, partition, "offset", key, value, headers)
+    select topic, partition, "offset", key, value, headers from numbered
   )
-  insert into records (topic, partition, "offset", key, value, headers)
-  select topic, partition, "offset", key, value, headers from numbered;
+  select count(pg_notify('weir_bus_ends', format('%s/%s/%s', topic, partition, next_offset))) into told from advanced;
 end $$;
 
 grant select, insert, update on topics, partitions to weir_service;
-grant select, insert, delete on records to weir_service;
-grant select, insert, update, delete on group_offsets, group_members to weir_service;
+grant select, insert, update, delete on records to weir_service;
+grant select, insert, update, delete on sessions, group_offsets, group_members to weir_service;

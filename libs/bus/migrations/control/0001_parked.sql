@@ -17,4 +17,5 @@ create table weir.parked_messages (
   unique (grp, topic, partition, "offset")
 );
 create index parked_messages_open on weir.parked_messages (grp, topic, key) where state in ('parked', 'released');
+create index parked_messages_released on weir.parked_messages (grp, topic, partition) where state = 'released';
 grant select, insert, update on weir.parked_messages to weir_service;
