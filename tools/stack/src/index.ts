@@ -1,4 +1,4 @@
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
 export { cacheDir } from './install/cache';
-export { PARTS, clearLeftovers, startParts, type PartName, type Parts, type PartsOptions } from './parts';
+export { PARTS, startParts, type PartName, type Parts, type PartsOptions } from './parts';
 export { ROUTES, type Route } from './routes';

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { cacheDir, type Progress } from './install/cache';
 import { startKafka, type KafkaAddress } from './parts/kafka';
@@ -5,7 +6,7 @@ import { startKms, type KmsAddress } from './parts/kms';
 import type { Environment, PartContext, Running } from './parts/part';
 import { startPostgresPart, type PostgresAddress } from './parts/postgres';
 import { startRedis, type RedisAddress } from './parts/redis';
-import { openLedger, type Ledger } from './process/ledger';
+import { LEDGER_FILE, openLedger, type Ledger } from './process/ledger';
 
 interface Addresses {
   readonly postgres: PostgresAddress;
@@ -28,7 +29,7 @@ export interface PartsOptions<P extends PartName> {
   readonly dataDir: string;
   /** `WEIR_POSTGRES_ADMIN_URL`, `WEIR_KAFKA_BROKERS`, `WEIR_REDIS_URL`, `AWS_ENDPOINT_URL` name servers that are there already; `WEIR_STACK_CACHE`. */
   readonly environment: Environment;
-  /** false: nothing is flushed to the disk; for tests. */
+  /** false, for tests: nothing is flushed to the disk, and the data directory is empty before and after. */
   readonly durable?: boolean;
   readonly progress?: Progress;
 }
@@ -51,6 +52,7 @@ export async function startParts<P extends PartName = PartName>(options: PartsOp
   const names = options.only ?? (PARTS as readonly P[]);
   const dataDir = resolve(options.dataDir);
   const ledger = await openLedger(dataDir);
+  if (!durable) await empty(dataDir);
   if (ledger.cleared.length > 0) progress(`stopped what an earlier run left: ${ledger.cleared.join(', ')}`);
 
   const context: PartContext = { dataDir, cache: cacheDir(environment), environment, durable, ledger, progress };
@@ -58,6 +60,7 @@ export async function startParts<P extends PartName = PartName>(options: PartsOp
   const running = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const stop = async () => {
     await Promise.all(running.map(([, part]) => part.stop()));
+    if (!durable) await empty(dataDir);
     ledger.close();
   };
   const failure = started.find((result) => result.status === 'rejected');
@@ -68,9 +71,12 @@ export async function startParts<P extends PartName = PartName>(options: PartsOp
   return { ...Object.fromEntries(running), ledger, stop } as Parts<P>;
 }
 
-/** Stops what a killed launcher left on a data directory, and starts nothing. */
-export async function clearLeftovers(dataDir: string): Promise<void> {
-  for (const dir of [dataDir, join(dataDir, 'postgres')]) (await openLedger(resolve(dir))).close();
+/** PostgreSQL keeps a ledger of its own, which goes with its directory: what stands there is stopped first. */
+async function empty(dataDir: string): Promise<void> {
+  if (existsSync(join(dataDir, 'postgres'))) (await openLedger(join(dataDir, 'postgres'))).close();
+  for (const entry of readdirSync(dataDir)) {
+    if (!entry.startsWith(LEDGER_FILE)) rmSync(join(dataDir, entry), { recursive: true, force: true });
+  }
 }
 
 async function timed(name: PartName, context: PartContext): Promise<[PartName, Running<object>]> {

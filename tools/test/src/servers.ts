@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '@weir/kernel';
-import { cacheDir, clearLeftovers, startParts, type Parts } from '@weir/stack';
+import { cacheDir, startParts, type Parts } from '@weir/stack';
 
 type Environment = Record<string, string | undefined>;
 
@@ -28,7 +27,7 @@ export async function startTestServers(environment: Environment, progress: (line
     AWS_ENDPOINT_URL: environment['WEIR_TEST_KMS_URL'],
     WEIR_KMS_KEY_ID: environment['WEIR_TEST_KMS_KEY_ID'],
   };
-  const { parts, dataDir } = await onFreeDirectory(given, progress);
+  const parts = await onFreeDirectory(given, progress);
   return {
     addresses: {
       WEIR_TEST_POSTGRES_URL: parts.postgres.adminUrl,
@@ -37,22 +36,17 @@ export async function startTestServers(environment: Environment, progress: (line
       WEIR_TEST_KMS_URL: parts.kms.url,
       WEIR_TEST_KMS_KEY_ID: parts.kms.keyId,
     },
-    stop: async () => {
-      await parts.stop();
-      rmSync(dataDir, { recursive: true, force: true });
-    },
+    stop: parts.stop,
   };
 }
 
 /** Not below the repository: PostgreSQL cannot follow there when root runs the tests in a directory of its own. */
-async function onFreeDirectory(environment: Environment, progress: (line: string) => void): Promise<{ parts: Parts; dataDir: string }> {
+async function onFreeDirectory(environment: Environment, progress: (line: string) => void): Promise<Parts> {
   const checkout = createHash('sha256').update(cacheDir(environment)).digest('hex').slice(0, 8);
   for (let run = 1; ; run++) {
     const dataDir = join(tmpdir(), `weir-tests-${process.getuid?.() ?? 0}-${checkout}`, String(run));
     try {
-      await clearLeftovers(dataDir);
-      rmSync(dataDir, { recursive: true, force: true });
-      return { dataDir, parts: await startParts({ dataDir, environment, durable: false, progress }) };
+      return await startParts({ dataDir, environment, durable: false, progress });
     } catch (error) {
       if (run === RUNS || !(error instanceof AppError && error.code === 'data-directory-in-use')) throw error;
     }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError, sleep } from '@weir/kernel';
 import { identify, isRunning, type Identity } from './identity';
@@ -23,8 +23,10 @@ export interface Ledger {
   close(): void;
 }
 
-const FILE = 'processes.json';
+export const LEDGER_FILE = 'processes.json';
 const GRACE_MS = 8_000;
+/** Nobody holds the lock for longer than a read and a write; an older one was left by a killed process. */
+const LOCK_STALE_MS = 2_000;
 
 /**
  * Takes a data directory for this process and stops what is left of an earlier one.
@@ -33,22 +35,24 @@ const GRACE_MS = 8_000;
  */
 export async function openLedger(dataDir: string): Promise<Ledger> {
   mkdirSync(dataDir, { recursive: true });
-  const file = join(dataDir, FILE);
-  const before = read(file);
-  if (before.owner !== undefined && before.owner.pid !== process.pid && isRunning(before.owner)) {
-    throw new AppError('data-directory-in-use', 'conflict', `${dataDir} is in use by process ${before.owner.pid}: stop it, or choose another data directory`);
-  }
-  let page: Page = { owner: identify(process.pid), children: before.children };
+  const file = join(dataDir, LEDGER_FILE);
+  const own = identify(process.pid);
+  let page: Page;
   const write = (next: Page) => {
     page = next;
     writeFileSync(`${file}.tmp`, JSON.stringify(page, undefined, 2));
     renameSync(`${file}.tmp`, file);
   };
-  write(page);
+  const before = await locked(`${file}.lock`, () => {
+    const there = read(file);
+    if (there.owner !== undefined && there.owner.pid !== process.pid && isRunning(there.owner)) throw inUse(dataDir, there.owner);
+    write({ owner: own, children: there.children });
+    return there;
+  });
 
   const leftovers = before.children.filter(isRunning);
   await Promise.all(leftovers.map(stopLeftover));
-  write({ ...page, children: [] });
+  write({ owner: own, children: [] });
 
   return {
     cleared: leftovers.map(({ name }) => name),
@@ -59,6 +63,29 @@ export async function openLedger(dataDir: string): Promise<Ledger> {
     remove: (pid) => write({ ...page, children: page.children.filter((child) => child.pid !== pid) }),
     close: () => write({ ...page, owner: undefined }),
   };
+}
+
+const inUse = (dataDir: string, { pid }: Identity) =>
+  new AppError('data-directory-in-use', 'conflict', `${dataDir} is in use by process ${pid}: stop it, or choose another data directory`);
+
+/** Two launchers that look at one directory at once: the second sees what the first has written. */
+async function locked<T>(lock: string, work: () => T): Promise<T> {
+  for (;;) {
+    try {
+      closeSync(openSync(lock, 'wx'));
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - since > LOCK_STALE_MS) rmSync(lock, { force: true });
+    else await sleep(10);
+  }
+  try {
+    return work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
 }
 
 async function stopLeftover(entry: Entry): Promise<void> {
