@@ -67,10 +67,14 @@ describe('the event log', () => {
   it("E4 lets a stalled transaction of one tenant hold up that tenant's appends and nobody else's", async () => {
     const [a, b] = [await newTenant(), await newTenant()];
     let release = () => {};
+    let hasPosition = () => {};
+    const positioned = new Promise<void>((resolve) => (hasPosition = resolve));
     const stalled = work.inTenant(a, async (sql) => {
       await append(sql, { tenant: a, stream: 'tenant/x', expected: 'any', events: [renamed('stalled')], context: by('stalled') });
+      hasPosition();
       await new Promise<void>((resolve) => (release = resolve));
     });
+    await positioned;
     let aDone = false;
     const waiting = rename(a, 'waits', 'any').then(() => (aDone = true));
     for (let n = 0; n < 10; n++) await rename(b, `b${n}`, 'any');

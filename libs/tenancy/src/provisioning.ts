@@ -82,15 +82,19 @@ export function provisioner(pool: Pool, bundle: Bundle): Provisioner {
 
 async function transaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
+  let broken: Error | undefined;
+  const onLost = (error: Error) => (broken = error);
+  client.on('error', onLost);
   try {
     await client.query('begin');
     const result = await work(client);
     await client.query('commit');
     return result;
   } catch (error) {
-    await client.query('rollback').catch(() => undefined);
+    await client.query('rollback').catch(onLost);
     throw error;
   } finally {
-    client.release();
+    client.off('error', onLost);
+    client.release(broken);
   }
 }

@@ -25,6 +25,9 @@ export function unitOfWork(pool: Pool, service: ServiceName): UnitOfWork {
   async function transaction<T>(begin: (client: PoolClient) => Promise<unknown>, work: (sql: Sql) => Promise<T>): Promise<T> {
     const client = await connect(pool);
     let broken: Error | undefined;
+    // a session that the server ends between two statements tells the client alone; unheard, that would end the process
+    const onLost = (error: Error) => (broken = error);
+    client.on('error', onLost);
     try {
       await client.query('begin');
       await begin(client);
@@ -35,6 +38,7 @@ export function unitOfWork(pool: Pool, service: ServiceName): UnitOfWork {
       await client.query('rollback').catch((rollback: Error) => (broken = rollback));
       throw translated(error);
     } finally {
+      client.off('error', onLost);
       client.release(broken);
     }
   }
