@@ -2,7 +2,7 @@ import type { BusRecord } from '@weir/bus';
 import { USAGE_TOPIC, type Usage } from '@weir/contracts';
 import { newId, newUuid, PLATFORM, systemClock, utcDay, utcMonth, type TenantId } from '@weir/kernel';
 import { countQuota } from '../quota/quota';
-import { openDatabase, type SpecDatabase } from '../testing/database';
+import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
 import { held, released, served, settled } from '../testing/samples';
 import { UsageLedger } from './ledger';
 import { readDifferences } from './differences';
@@ -14,13 +14,13 @@ import { UsageService } from './usage.service';
 const DAY_MS = 86_400_000;
 const EVER: ReportQuery = { from: '2020-01-01', to: '2099-12-31', groupBy: [], mode: 'all' };
 
-let database: SpecDatabase;
+let database: MeteringDatabase;
 let ledger: UsageLedger;
 let consumer: UsageConsumer;
 let usage: UsageService;
 
 beforeAll(async () => {
-  database = await openDatabase('metering_usage');
+  database = await meteringDatabase();
   ledger = new UsageLedger(database.work, systemClock);
   consumer = new UsageConsumer(ledger);
   usage = new UsageService(database.work);
@@ -67,6 +67,7 @@ const ROLLUP = `
   where calls <> 0 or upstream_credits <> 0 or charged_credits <> 0 or unsettled_credits <> 0
   order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`;
 const rowsOf = async (tenant: TenantId, statement: string) => (await database.work.inTenant(tenant, (sql) => sql.query(statement))).rows;
+
 
 describe('counting usage', () => {
   it('M1 the same usage a hundred times, on another partition and 40 days later, is counted once', async () => {
