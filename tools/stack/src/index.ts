@@ -1,4 +1,5 @@
+export { ensureDemo, type DemoOptions, type DemoTenant } from './demo';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
 export { cacheDir } from './install/cache';
 export { PARTS, startParts, type PartName, type Parts, type PartsOptions } from './parts';
-export { ROUTES, type Route } from './routes';
+export { ROUTES, routeOf, type Route } from './routes';
