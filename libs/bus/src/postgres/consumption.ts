@@ -84,7 +84,9 @@ export class PostgresConsumption implements Consumption {
     this.stopping.abort();
     const finished = Promise.all([...this.readers.values()].map((reader) => reader.leave()));
     const inTime = finished.then(() => this.deps.session.leave(this.member)).catch(this.deps.onError);
-    await Promise.race([inTime, sleep(graceMs)]);
+    const grace = new AbortController();
+    await Promise.race([inTime, sleep(graceMs, grace.signal)]);
+    grace.abort();
   }
 
   private reader(topic: string, partition: number): PartitionReader | undefined {
