@@ -2,10 +2,11 @@ import { mintToken } from '@weir/access';
 import { postgresBus, type Bus, type BusRecord } from '@weir/bus';
 import { TOPICS, apiTokenState, tenantState, type ApiTokenState, type TenantState } from '@weir/contracts';
 import { startRelay } from '@weir/event-store';
-import { newId, sleep, type TenantId } from '@weir/kernel';
+import { newId, type TenantId } from '@weir/kernel';
 import { commonSettings, createLogger, createProcess, createRuntime, openBus, openPool, parseSettings, startHost } from '@weir/service-host';
 import { collectBundle, createPool, provisioner, unitOfWork, type ServiceName } from '@weir/tenancy';
 import { definition } from '../index';
+import { until } from './observations';
 
 export interface VaultOptions {
   readonly database: { readonly migratorUrl: string; urlOf(service: ServiceName): string };
@@ -28,6 +29,8 @@ export interface RunningVault {
   readonly bus: Bus;
   /** Every line it has logged. */
   logged(): string;
+  /** Every answer it has given to {@link request}, headers included. */
+  answered(): string;
   /** As the operator, unless another token is given. */
   request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answered>;
   /** A tenant with its schema, and the token of its admin, known to the vault. */
@@ -60,6 +63,7 @@ export async function startVault({ database, upstreamUrl, dataDir, environment =
   );
 
   const lines: string[] = [];
+  const answers: string[] = [];
   const log = createLogger(config, 'key-vault', { write: (line: string) => void lines.push(line) });
   const pool = await openPool({ name: 'key-vault', common: config, log });
   const bus = openBus(config, 'key-vault', pool, log);
@@ -77,6 +81,7 @@ export async function startVault({ database, upstreamUrl, dataDir, environment =
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
+    answers.push(JSON.stringify([...answer.headers]), text);
     return { status: answer.status, headers: answer.headers, text, body: text === '' ? undefined : JSON.parse(text) };
   }
 
@@ -84,6 +89,7 @@ export async function startVault({ database, upstreamUrl, dataDir, environment =
     url: host.url,
     bus,
     logged: () => lines.join(''),
+    answered: () => answers.join('\n'),
     request,
     async newTenant() {
       const id = newId('ten');
@@ -106,11 +112,6 @@ export async function startVault({ database, upstreamUrl, dataDir, environment =
       await Promise.all([registry.end(), migrator.end()]);
     },
   };
-}
-
-/** Waits for what happens soon; the spec's own timeout says when it did not. */
-export async function until(met: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await met())) await sleep(20);
 }
 
 const stateRecordOf = (topic: string, key: string, body: unknown) => ({

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SIGNAL_TOPIC, type UpstreamSignal } from '@weir/contracts';
+import { newUuid, type KeyId, type TenantId } from '@weir/kernel';
+import { freshDatabase, type TestDatabase } from '@weir/testing';
+import { startSimulator, type Key, type Simulator } from '@weir/tiklive-simulator';
+import { Client } from 'pg';
+import { newSecret, stateOf, until } from '../testing/observations';
+import { startVault, type RunningVault } from '../testing/running-vault';
+
+let database: TestDatabase;
+let admin: Client;
+let simulator: Simulator;
+let vault: RunningVault;
+const dataDir = mkdtempSync(join(tmpdir(), 'weir-vault-'));
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  admin = new Client({ connectionString: database.adminUrl });
+  await admin.connect();
+  simulator = await startSimulator();
+  vault = await startVault({ database, upstreamUrl: simulator.url, dataDir, environment: { WEIR_KEY_RECHECK_MS: '300' } });
+}, 60_000);
+afterAll(async () => {
+  await vault.stop();
+  await simulator.close();
+  await admin.end();
+  await database.drop();
+  rmSync(dataDir, { recursive: true });
+});
+
+async function registered(options: Partial<Key> = {}) {
+  const secret = newSecret();
+  simulator.keys.set({ key: secret, credits: null, perMinute: null, burst: 50, scopes: ['download'], suspended: false, ...options });
+  const { id: tenant } = await vault.newTenant();
+  const path = `/v1/tenants/${tenant}/upstream-keys`;
+  const { body } = await vault.request('POST', path, { key: secret });
+  return { secret, tenant, keyId: body.id as KeyId, path: `${path}/${body.id}` };
+}
+
+const signalOf = (of: { tenant: TenantId; keyId: KeyId }, signal: UpstreamSignal['signal'], more: Partial<UpstreamSignal> = {}): UpstreamSignal => ({
+  eventId: newUuid(),
+  keyId: of.keyId,
+  keyVersion: 1,
+  owner: of.tenant,
+  tenantId: of.tenant,
+  signal,
+  endpoint: 'userid',
+  retryAfterMs: null,
+  requestId: 'req_spec',
+  at: Date.now(),
+  ...more,
+});
+const send = (...signals: UpstreamSignal[]) =>
+  vault.bus.publish(signals.map((signal) => ({ topic: SIGNAL_TOPIC, key: signal.keyId, value: Buffer.from(JSON.stringify(signal)), headers: { 'content-type': 'application/json' } })));
+const judged = async (signal: UpstreamSignal) => (await admin.query('select 1 from weir_key_vault.signal_inbox where event_id = $1', [signal.eventId])).rows.length === 1;
+const testCalls = (secret: string) => simulator.ledger.page({ key: secret, limit: 1_000 }).data.filter(({ endpoint }) => endpoint === 'userid').length;
+const view = async (path: string) => (await vault.request('GET', path)).body;
+
+it('F1 one 401 is no verdict: a key that the test call finds right stays usable', async () => {
+  const key = await registered();
+  const signal = signalOf(key, 'unauthorized');
+  await send(signal);
+  await until(() => judged(signal));
+  expect(await view(key.path)).toMatchObject({ state: 'usable', lastCheck: { outcome: 'accepted' } });
+  expect(testCalls(key.secret)).toBe(2);
+});
+
+it('F1 two refused test calls make a key invalid, and of a storm of 401s only the first asks for them', async () => {
+  const key = await registered();
+  simulator.keys.set({ ...simulator.keys.find(key.secret)!, suspended: true });
+  const storm = Array.from({ length: 20 }, () => signalOf(key, 'unauthorized'));
+  await send(...storm);
+  await until(() => judged(storm.at(-1)!));
+  expect(await view(key.path)).toMatchObject({ state: 'invalid', lastCheck: { outcome: 'unauthorized' } });
+  expect(testCalls(key.secret)).toBe(3);
+  await until(async () => (await stateOf(vault, key.keyId))?.status === 'invalid');
+});
+
+it('F3 a key without credits is depleted, looked at again by itself, and usable once it has some', async () => {
+  const key = await registered({ credits: 2 });
+  const signal = signalOf(key, 'depleted');
+  await send(signal);
+  await until(() => judged(signal));
+  expect(await view(key.path)).toMatchObject({ state: 'depleted' });
+  await until(() => testCalls(key.secret) >= 2);
+  expect(await view(key.path)).toMatchObject({ state: 'depleted' });
+
+  simulator.keys.set({ ...simulator.keys.find(key.secret)!, credits: 100 });
+  await until(async () => (await view(key.path)).state === 'usable');
+});
+
+it('a depleted key is usable again at once when a caller was served with it', async () => {
+  const key = await registered({ credits: 2 });
+  await send(signalOf(key, 'depleted'), signalOf(key, 'accepted'));
+  await until(async () => (await view(key.path)).state === 'usable');
+});
+
+it('a signal that comes again, or that speaks of another version, changes nothing', async () => {
+  const key = await registered();
+  const [first, second] = [signalOf(key, 'depleted'), signalOf(key, 'depleted')];
+  // the second is without consequence: the key is depleted already
+  await send(first, second, signalOf(key, 'accepted'));
+  await until(async () => (await judged(second)) && (await view(key.path)).state === 'usable');
+  const other = signalOf(key, 'depleted', { keyVersion: 2 });
+  await send(first, second, other);
+  await until(() => judged(other));
+  expect(await view(key.path)).toMatchObject({ state: 'usable' });
+});
