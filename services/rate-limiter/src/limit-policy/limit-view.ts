@@ -2,6 +2,8 @@ import type { LimitName, LimitOverride, PlanRef } from '@weir/contracts';
 import { rfc3339 } from '@weir/kernel';
 import type { Standing } from '@weir/limiter';
 
+const MINUTE_MS = 60_000;
+
 /** Where a limit comes from. `plan` is `<id>@<version>`. */
 export type LimitSource =
   | { readonly from: 'plan'; readonly plan: string }
@@ -32,9 +34,15 @@ export function limitView(standing: Standing, of: { plan: PlanRef; overrides: Re
     limit,
     used,
     remaining,
-    resetAt: unit === 'slots' ? null : rfc3339(of.now + resetMs),
+    resetAt: resetAt(unit, of.now + resetMs),
     source: override === undefined ? { from: 'plan', plan } : { from: 'override', plan, expiresAt: timeOf(override.expiresAt) },
   };
+}
+
+/** A quota ends at a midnight in UTC by the store's clock, which may differ a little from ours. */
+function resetAt(unit: Standing['unit'], ms: number): string | null {
+  if (unit === 'slots') return null;
+  return rfc3339(unit === 'credits' ? Math.round(ms / MINUTE_MS) * MINUTE_MS : ms);
 }
 
 /** An override as the API shows it. */
