@@ -17,6 +17,8 @@ import { TenantService } from './tenant/tenant.service';
 import { ApiTokenController } from './token/api-token.http';
 import { ApiTokenService } from './token/api-token.service';
 
+export { migrateSettings } from './config';
+
 class TenantRegistryModule {}
 
 /** Tenants, plans, tokens, members, key modes; hosts the relay that publishes every log. */

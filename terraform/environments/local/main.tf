@@ -16,6 +16,12 @@ variable "endpoint" {
   default     = "http://127.0.0.1:5000"
 }
 
+variable "name" {
+  description = "Of the alias, and before every other name."
+  type        = string
+  default     = "weir"
+}
+
 provider "aws" {
   region                      = "eu-central-1"
   access_key                  = "local"
@@ -44,12 +50,13 @@ data "aws_iam_policy_document" "assume" {
 # What the two services run as. In a cluster: roles for their service accounts.
 resource "aws_iam_role" "service" {
   for_each           = toset(["key-vault", "upstream-fetcher"])
-  name               = "weir-${each.key}"
+  name               = "${var.name}-${each.key}"
   assume_role_policy = data.aws_iam_policy_document.assume.json
 }
 
 module "kms" {
   source                  = "../../modules/kms"
+  alias                   = var.name
   vault_role_arns         = [aws_iam_role.service["key-vault"].arn]
   fetcher_role_arns       = [aws_iam_role.service["upstream-fetcher"].arn]
   deletion_window_in_days = 7
@@ -57,6 +64,7 @@ module "kms" {
 
 module "secrets" {
   source                  = "../../modules/secrets"
+  prefix                  = var.name
   platform_keys           = ["first"]
   recovery_window_in_days = 0
 }
