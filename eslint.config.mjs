@@ -47,5 +47,5 @@ export default [
       'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Settings are parsed once, in config.ts.' }],
     },
   },
-  { files: ['**/*.spec.ts', 'libs/testing/**/*.ts'], rules: { '@nx/enforce-module-boundaries': boundaryRule(forSpecs) } },
+  { files: ['**/*.spec.ts', '**/src/testing/**/*.ts', 'libs/testing/**/*.ts'], rules: { '@nx/enforce-module-boundaries': boundaryRule(forSpecs) } },
 ];

@@ -22,7 +22,7 @@ async function compile(file) {
   const relative = path.relative(root, file);
   const target = path.join(out, relative);
   fs.mkdirSync(path.dirname(target), { recursive: true });
-  if (/\.ts$/.test(file) && !/\.(spec|d)\.ts$/.test(file)) {
+  if (/\.ts$/.test(file) && !/\.(spec|d)\.ts$|\/src\/testing\//.test(file)) {
     const js = target.replace(/\.ts$/, '.js');
     const { code, map } = await transformFile(file, { ...swcOptions, sourceFileName: file });
     fs.writeFileSync(js, `${code}\n//# sourceMappingURL=${path.basename(js)}.map\n`);

@@ -10,6 +10,11 @@ export const tooManyGroups = (most: number) =>
   invalid(`The report would have more than ${most} rows. Ask for a shorter time or group by less.`, { most });
 
 export const mixedCurrencies = (currencies: readonly string[]) =>
-  new AppError('mixed-currencies', 'conflict', `The prices are in several currencies (${currencies.join(', ')}): give the tenant one by PUT /billing.`, {
-    details: { currencies },
-  });
+  new AppError(
+    'mixed-currencies',
+    'conflict',
+    `The prices are in several currencies (${currencies.join(', ')}): give the tenant one by PUT /billing.`,
+    {
+      details: { currencies },
+    },
+  );

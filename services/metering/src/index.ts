@@ -30,7 +30,9 @@ export const definition: ServiceDefinition<MeteringConfig> = {
     const tenants = new Tenants(work, clock);
     const billing = new BillingService(runtime.events, access.tenants, states.table(planState), clock);
     const quotas = states.table(quotaState);
-    const holds = new UnsettledHolds(work, ledger, config.unsettledAfterMs, (error, tenant) => log.error({ err: error, tenant }, 'unsettled holds'));
+    const holds = new UnsettledHolds(work, ledger, config.unsettledAfterMs, (error, tenant) =>
+      log.error({ err: error, tenant }, 'unsettled holds'),
+    );
 
     new Gauge({
       name: 'weir_metering_open_holds',
@@ -58,7 +60,8 @@ export const definition: ServiceDefinition<MeteringConfig> = {
       },
       start: async () => {
         for (const { id } of access.tenants.values()) {
-          if (quotas.get(id) === undefined) await tenants.welcome(id).catch((error: Error) => log.error({ err: error, tenant: id }, 'quota'));
+          if (quotas.get(id) === undefined)
+            await tenants.welcome(id).catch((error: Error) => log.error({ err: error, tenant: id }, 'quota'));
         }
         if (common.roles.includes('jobs')) inBackground(runtime, (signal) => holds.run(config.unsettledEveryMs, signal));
       },

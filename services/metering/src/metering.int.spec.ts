@@ -18,26 +18,39 @@ let member: string;
 let auditor: string;
 
 const eur = (amount: string) => ({ amount, currency: 'EUR' });
-const PRO = planTermsOf({ includedCalls: 3, billing: { model: 'seat-plus-overage', perCredit: eur('0.004'), perSeat: eur('29'), perMonth: eur('0') } });
+const PRO = planTermsOf({
+  includedCalls: 3,
+  billing: { model: 'seat-plus-overage', perCredit: eur('0.004'), perSeat: eur('29'), perMonth: eur('0') },
+});
 
 beforeAll(async () => {
   metering = await startMetering({ WEIR_UNSETTLED_AFTER_MS: '1', WEIR_UNSETTLED_EVERY_MS: '20' });
   tenant = await metering.tenantOn(PRO);
-  [owner, member, auditor] = (await Promise.all([metering.tokenOf(tenant, 'owner'), metering.tokenOf(tenant, 'member'), metering.tokenOf(tenant, 'auditor')])) as [
-    string,
-    string,
-    string,
-  ];
+  [owner, member, auditor] = (await Promise.all([
+    metering.tokenOf(tenant, 'owner'),
+    metering.tokenOf(tenant, 'member'),
+    metering.tokenOf(tenant, 'auditor'),
+  ])) as [string, string, string];
   await eventually(async () => expect((await get(`/v1/tenants/${tenant}/quota`)).status).toBe(200));
 }, 60_000);
 afterAll(() => metering.stop());
 
 const get = <T>(path: string, token = owner) => metering.call<T>('GET', path, token);
-const chargedOf = async (id: TenantId, token = metering.operator) => (await get<UsageReport>(`/v1/tenants/${id}/usage`, token)).body.totals.chargedCredits;
+const chargedOf = async (id: TenantId, token = metering.operator) =>
+  (await get<UsageReport>(`/v1/tenants/${id}/usage`, token)).body.totals.chargedCredits;
 
 /** An event of a tenant's own log, as the relay publishes it. */
 const publishEvent = (tenantId: TenantId, type: string, data: unknown) =>
-  metering.bus.publish([toRecord({ ...EVENT, id: newUuid(), type, tenantId, key: `${tenantId}/tenant/${tenantId}`, data: Buffer.from(JSON.stringify(data)) })]);
+  metering.bus.publish([
+    toRecord({
+      ...EVENT,
+      id: newUuid(),
+      type,
+      tenantId,
+      key: `${tenantId}/tenant/${tenantId}`,
+      data: Buffer.from(JSON.stringify(data)),
+    }),
+  ]);
 const EVENT: Omit<CloudEvent, 'id' | 'type' | 'tenantId' | 'data' | 'key'> = {
   source: '/weir',
   subject: 'tenant',
@@ -54,12 +67,27 @@ const EVENT: Omit<CloudEvent, 'id' | 'type' | 'tenantId' | 'data' | 'key'> = {
 describe('metering as a service', () => {
   it('counts what the bus brings, in usage, quota and preview alike', async () => {
     const own = await metering.tenantOn(PRO);
-    await metering.publish(settled({ tenantId: own }), served({ tenantId: own, cache: 'coalesced' }), settled({ tenantId: own, chargedCredits: 4 }));
+    await metering.publish(
+      settled({ tenantId: own }),
+      served({ tenantId: own, cache: 'coalesced' }),
+      settled({ tenantId: own, chargedCredits: 4 }),
+    );
     await eventually(async () => expect(await chargedOf(own)).toBe(7));
 
     const { body: quota } = await get<QuotaView>(`/v1/tenants/${own}/quota`, metering.operator);
-    expect(quota.day).toMatchObject({ period: utcDay(Date.now()), usedCredits: 7, limitCredits: 5_000, remainingCredits: 4_993, source: 'plan' });
-    expect(quota.month).toMatchObject({ period: utcMonth(Date.now()), usedCredits: 7, limitCredits: null, remainingCredits: null });
+    expect(quota.day).toMatchObject({
+      period: utcDay(Date.now()),
+      usedCredits: 7,
+      limitCredits: 5_000,
+      remainingCredits: 4_993,
+      source: 'plan',
+    });
+    expect(quota.month).toMatchObject({
+      period: utcMonth(Date.now()),
+      usedCredits: 7,
+      limitCredits: null,
+      remainingCredits: null,
+    });
     const { body: preview } = await get<InvoicePreview>(`/v1/tenants/${own}/invoices/preview`, metering.operator);
     expect(preview).toMatchObject({ status: 'preview', model: 'seat-plus-overage', chargedCredits: 7, total: eur('0.016') });
     expect(preview.lines).toMatchObject([
@@ -78,7 +106,9 @@ describe('metering as a service', () => {
     const registered = await metering.tenantOn(PRO);
     await publishEvent(registered, 'tenant.registered', {});
     const [day, month] = [utcDay(Date.now()), utcMonth(Date.now())];
-    await eventually(() => expect(said.get(registered)).toEqual({ tenantId: registered, day, dayCredits: 0, month, monthCredits: 0 }));
+    await eventually(() =>
+      expect(said.get(registered)).toEqual({ tenantId: registered, day, dayCredits: 0, month, monthCredits: 0 }),
+    );
     await metering.publish(settled({ tenantId: registered }));
     await eventually(() => expect(said.get(registered)).toMatchObject({ dayCredits: 2, monthCredits: 2 }));
     await following.stop();
@@ -101,7 +131,9 @@ describe('metering as a service', () => {
     await metering.publish(settled({ tenantId: newId('ten') }), settled({ tenantId: own }));
     await eventually(async () => expect(await chargedOf(own)).toBe(2));
     await eventually(async () => {
-      const { rows } = await metering.database.work.direct.query<{ error_code: string }>(`select error_code from weir.parked_messages where service = 'metering' order by error_code`);
+      const { rows } = await metering.database.work.direct.query<{ error_code: string }>(
+        `select error_code from weir.parked_messages where service = 'metering' order by error_code`,
+      );
       expect(rows.map((row) => row.error_code)).toEqual(['malformed-usage', 'not-found']);
     });
   });
@@ -120,9 +152,22 @@ describe('metering as a service', () => {
       expect(answer.body.attempts?.map(({ state }) => state)).toEqual(['settled', 'settled']);
       return answer;
     });
-    expect(body).toMatchObject({ requestId, key: 'platform', cache: 'miss', upstreamCredits: 4, chargedCredits: 2, unsettledCredits: 0 });
+    expect(body).toMatchObject({
+      requestId,
+      key: 'platform',
+      cache: 'miss',
+      upstreamCredits: 4,
+      chargedCredits: 2,
+      unsettledCredits: 0,
+    });
     expect(body.attempts).toMatchObject([
-      { attempt: 1, heldCredits: 2, upstreamStatus: 500, chargedCredits: 0, why: 'the upstream took 2 credits for an answer that was of no use; you pay 0.' },
+      {
+        attempt: 1,
+        heldCredits: 2,
+        upstreamStatus: 500,
+        chargedCredits: 0,
+        why: 'the upstream took 2 credits for an answer that was of no use; you pay 0.',
+      },
       { attempt: 2, chargedCredits: 2, keyId: 'key_platform' },
     ]);
   });
@@ -135,37 +180,66 @@ describe('metering as a service', () => {
       return body.data.find((row) => row['keyId'] === 'key_forgotten');
     };
     await metering.publish(hold);
-    await eventually(async () => expect(await ofKey()).toMatchObject({ upstreamCredits: 0, unsettledCredits: 9, chargedCredits: 0 }));
-    await metering.publish(settled({ tenantId: own, requestId: hold.requestId, keyId: 'key_forgotten', upstreamCredits: 8, chargedCredits: 8 }));
-    await eventually(async () => expect(await ofKey()).toMatchObject({ upstreamCredits: 8, unsettledCredits: 0, chargedCredits: 8 }));
+    await eventually(async () =>
+      expect(await ofKey()).toMatchObject({ upstreamCredits: 0, unsettledCredits: 9, chargedCredits: 0 }),
+    );
+    await metering.publish(
+      settled({ tenantId: own, requestId: hold.requestId, keyId: 'key_forgotten', upstreamCredits: 8, chargedCredits: 8 }),
+    );
+    await eventually(async () =>
+      expect(await ofKey()).toMatchObject({ upstreamCredits: 8, unsettledCredits: 0, chargedCredits: 8 }),
+    );
   });
 
   it('answers reports in CSV to who asks for it', async () => {
     const own = await metering.tenantOn(PRO);
     await metering.publish(settled({ tenantId: own, endpoint: 'a,"b"' }), served({ tenantId: own, endpoint: 'c' }));
     await eventually(async () => expect(await chargedOf(own)).toBe(3));
-    const { body, headers } = await metering.call<string>('GET', `/v1/tenants/${own}/usage?groupBy=endpoint,key`, metering.operator, { headers: { accept: 'text/csv' } });
+    const { body, headers } = await metering.call<string>(
+      'GET',
+      `/v1/tenants/${own}/usage?groupBy=endpoint,key`,
+      metering.operator,
+      { headers: { accept: 'text/csv' } },
+    );
     expect(headers.get('content-type')).toBe('text/csv; charset=utf-8');
-    expect(body).toBe('endpoint,keyId,calls,upstreamCredits,unsettledCredits,chargedCredits\r\n"a,""b""",key_platform,1,2,0,2\r\nc,,1,0,0,1\r\n');
+    expect(body).toBe(
+      'endpoint,keyId,calls,upstreamCredits,unsettledCredits,chargedCredits\r\n"a,""b""",key_platform,1,2,0,2\r\nc,,1,0,0,1\r\n',
+    );
   });
 
   it('an exception of prices holds for its months, is an event of the tenant’s log, and If-Match guards it', async () => {
     const own = await metering.tenantOn(PRO);
     await metering.publish(settled({ tenantId: own, chargedCredits: 7, at: Date.parse('2026-09-15T12:00:00Z') }));
-    const exception = { model: 'usage', perCredit: eur('0.0035'), perSeat: eur('0'), perMonth: eur('49.90'), from: '2026-09', until: '2026-09' };
-    const put = (body: unknown, headers = {}) => metering.call<BillingView>('PUT', `/v1/tenants/${own}/billing`, metering.operator, { body, headers });
+    const exception = {
+      model: 'usage',
+      perCredit: eur('0.0035'),
+      perSeat: eur('0'),
+      perMonth: eur('49.90'),
+      from: '2026-09',
+      until: '2026-09',
+    };
+    const put = (body: unknown, headers = {}) =>
+      metering.call<BillingView>('PUT', `/v1/tenants/${own}/billing`, metering.operator, { body, headers });
 
-    expect(await put(exception)).toMatchObject({ status: 200, body: { version: 1, exceptions: [{ ...exception, includedCredits: 0 }] } });
+    expect(await put(exception)).toMatchObject({
+      status: 200,
+      body: { version: 1, exceptions: [{ ...exception, includedCredits: 0 }] },
+    });
     expect((await put(exception)).body.version).toBe(1);
     expect((await put({ ...exception, perMonth: eur('1') }, { 'if-match': '"7"' })).status).toBe(412);
     const stale = await get<BillingView>(`/v1/tenants/${own}/billing`, metering.operator);
     expect(stale.headers.get('etag')).toBe('"1"');
 
-    const preview = async (period: string) => (await get<InvoicePreview>(`/v1/tenants/${own}/invoices/preview?period=${period}`, metering.operator)).body;
-    await eventually(async () => expect(await preview('2026-09')).toMatchObject({ source: 'exception', model: 'usage', total: eur('49.9245') }));
+    const preview = async (period: string) =>
+      (await get<InvoicePreview>(`/v1/tenants/${own}/invoices/preview?period=${period}`, metering.operator)).body;
+    await eventually(async () =>
+      expect(await preview('2026-09')).toMatchObject({ source: 'exception', model: 'usage', total: eur('49.9245') }),
+    );
     expect(await preview('2026-10')).toMatchObject({ source: 'plan', model: 'seat-plus-overage', total: eur('0.00') });
 
-    const { rows } = await metering.database.work.inTenant(own, (sql) => sql.query<{ type: string; actor_type: string }>('select type, actor_type from events'));
+    const { rows } = await metering.database.work.inTenant(own, (sql) =>
+      sql.query<{ type: string; actor_type: string }>('select type, actor_type from events'),
+    );
     expect(rows).toEqual([{ type: 'billing.exception-set', actor_type: 'operator' }]);
   });
 });
@@ -178,14 +252,22 @@ describe('who may see what', () => {
 
   it.each(ofTenant)('G1 %s of another tenant answers the 404 of an unknown id', async (path) => {
     const another = await metering.tenantOn(PRO);
-    const answers = await Promise.all([another, newId('ten'), 'ten_nonsense'].map((id) => get<{ code: string; detail: string }>(`/v1/tenants/${id}/${path}`)));
+    const answers = await Promise.all(
+      [another, newId('ten'), 'ten_nonsense'].map((id) => get<{ code: string; detail: string }>(`/v1/tenants/${id}/${path}`)),
+    );
     expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);
     expect(new Set(answers.map(({ body }) => `${body.code} ${body.detail}`)).size).toBe(1);
   });
 
   it('G2 what a role has no right to is refused', async () => {
     const statuses = async (token: string) => {
-      const paths = [`/v1/tenants/${tenant}/usage`, `/v1/tenants/${tenant}/quota`, `/v1/tenants/${tenant}/invoices/preview`, `/v1/tenants/${tenant}/billing`, '/v1/usage'];
+      const paths = [
+        `/v1/tenants/${tenant}/usage`,
+        `/v1/tenants/${tenant}/quota`,
+        `/v1/tenants/${tenant}/invoices/preview`,
+        `/v1/tenants/${tenant}/billing`,
+        '/v1/usage',
+      ];
       return Promise.all(paths.map(async (path) => (await get(path, token)).status));
     };
     expect(await statuses(auditor)).toEqual([403, 403, 403, 403, 403]);

@@ -19,10 +19,13 @@ const exception = z
     from: period,
     until: period.nullable().default(null),
   })
-  .refine(({ perCredit, perSeat, perMonth }) => perCredit.currency === perSeat.currency && perSeat.currency === perMonth.currency, {
-    message: 'the three prices must be in one currency',
-    path: ['perCredit'],
-  })
+  .refine(
+    ({ perCredit, perSeat, perMonth }) => perCredit.currency === perSeat.currency && perSeat.currency === perMonth.currency,
+    {
+      message: 'the three prices must be in one currency',
+      path: ['perCredit'],
+    },
+  )
   .refine(({ from, until }) => until === null || from <= until, { message: 'must not be before from', path: ['until'] });
 
 @Controller('v1/tenants/:t/billing')

@@ -28,7 +28,12 @@ export class BillingService {
     return this.view(tenant, state, version);
   }
 
-  async set(tenant: TenantId, exception: BillingException, context: CommandContext, ifVersion: number | undefined): Promise<BillingView> {
+  async set(
+    tenant: TenantId,
+    exception: BillingException,
+    context: CommandContext,
+    ifVersion: number | undefined,
+  ): Promise<BillingView> {
     const { state, version } = await this.events.decide<Billing, BillingEvent>({
       tenant,
       stream: STREAM,
@@ -51,7 +56,8 @@ export class BillingService {
   planOf(tenant: TenantId): { ref: PlanRef; terms: PlanTerms } {
     const ref = this.tenants.get(tenant)?.plan;
     const plan = ref === undefined ? undefined : this.plans.get(`${ref.id}@${ref.version}`);
-    if (ref === undefined || plan === undefined) throw staleState('The plan of the tenant is not known here yet. Try again in a moment.');
+    if (ref === undefined || plan === undefined)
+      throw staleState('The plan of the tenant is not known here yet. Try again in a moment.');
     return { ref, terms: plan.terms };
   }
 

@@ -27,7 +27,11 @@ export interface TermsInForce {
   readonly terms: BillingTerms;
 }
 
-export function termsFor(month: string, { exceptions }: Billing, plan: Pick<PlanTerms, 'billing' | 'includedCalls'>): TermsInForce {
+export function termsFor(
+  month: string,
+  { exceptions }: Billing,
+  plan: Pick<PlanTerms, 'billing' | 'includedCalls'>,
+): TermsInForce {
   const exception = exceptions.findLast(({ from, until }) => from <= month && (until === null || month <= until));
   if (exception === undefined) return { source: 'plan', terms: { ...plan.billing, includedCredits: plan.includedCalls } };
   const { from: _from, until: _until, ...terms } = exception;

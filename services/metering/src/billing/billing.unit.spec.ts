@@ -20,7 +20,9 @@ const PLAN = planTermsOf({ includedCalls: 100 });
 
 describe('what a tenant pays by', () => {
   it('is its plan, with the credits that are included', () => {
-    given().expect((state) => termsFor('2026-11', state, PLAN)).toEqual({ source: 'plan', terms: { ...PLAN.billing, includedCredits: 100 } });
+    given()
+      .expect((state) => termsFor('2026-11', state, PLAN))
+      .toEqual({ source: 'plan', terms: { ...PLAN.billing, includedCredits: 100 } });
   });
 
   it.each([
@@ -47,7 +49,11 @@ describe('what a tenant pays by', () => {
   });
 
   it('agreeing on the same again is done already', () => {
-    given().when(setException(exception('2026-11', null))).then(set(exception('2026-11', null)));
-    given(set(exception('2026-11', null))).when(setException(exception('2026-11', null))).then();
+    given()
+      .when(setException(exception('2026-11', null)))
+      .then(set(exception('2026-11', null)));
+    given(set(exception('2026-11', null)))
+      .when(setException(exception('2026-11', null)))
+      .then();
   });
 });

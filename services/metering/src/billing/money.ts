@@ -19,7 +19,10 @@ export function formatAmount(value: bigint): string {
 }
 
 /** A price times a whole number of things: exact, since neither has more digits than the scale. */
-export const times = (price: Money, quantity: bigint): Money => ({ amount: formatAmount(parseAmount(price.amount) * quantity), currency: price.currency });
+export const times = (price: Money, quantity: bigint): Money => ({
+  amount: formatAmount(parseAmount(price.amount) * quantity),
+  currency: price.currency,
+});
 
 export const isZero = ({ amount }: Money): boolean => parseAmount(amount) === 0n;
 

@@ -18,7 +18,9 @@ describe('money', () => {
   });
 
   it('no amount changes by being read and written', () => {
-    fc.assert(fc.property(fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n }), (value) => parseAmount(formatAmount(value)) === value));
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n }), (value) => parseAmount(formatAmount(value)) === value),
+    );
   });
 
   it('is exact where floating point is not: 0.1 three times is 0.30, and a million credits at 0.0035 are 3500', () => {

@@ -36,12 +36,24 @@ export class InvoiceService {
     const { credits, seats } = await this.quantities(tenantId, period);
     const { plan, source, terms } = await this.billing.termsFor(tenantId, period);
     const priced = priceMonth(terms, { credits, seats });
-    return { tenantId, period, status: 'preview', plan, model: terms.model, source, chargedCredits: Number(credits), seats: Number(seats), ...priced };
+    return {
+      tenantId,
+      period,
+      status: 'preview',
+      plan,
+      model: terms.model,
+      source,
+      chargedCredits: Number(credits),
+      seats: Number(seats),
+      ...priced,
+    };
   }
 
   private async quantities(tenant: TenantId, period: string): Promise<{ credits: bigint; seats: bigint }> {
     const { from, before } = daysOf(period);
-    const { rows } = await this.work.inTenant(tenant, (sql) => sql.query<{ credits: string; seats: string }>(QUANTITIES, [tenant, from, before]));
+    const { rows } = await this.work.inTenant(tenant, (sql) =>
+      sql.query<{ credits: string; seats: string }>(QUANTITIES, [tenant, from, before]),
+    );
     return { credits: BigInt(rows[0]?.credits ?? 0), seats: BigInt(rows[0]?.seats ?? 0) };
   }
 }

@@ -46,7 +46,13 @@ export function priceMonth(terms: BillingTerms, { credits, seats }: { credits: b
     ...(included > 0n || !asks('credits') ? [line('credits-included', 'Credits included', included, nothing)] : []),
     ...(asks('credits') ? [line('credits', 'Credits', credits - included, terms.perCredit)] : []),
   ];
-  return { lines, total: total(lines.map(({ amount }) => amount), currency) };
+  return {
+    lines,
+    total: total(
+      lines.map(({ amount }) => amount),
+      currency,
+    ),
+  };
 }
 
 const line = (item: InvoiceLine['item'], description: string, quantity: bigint, unitPrice: Money): InvoiceLine => ({

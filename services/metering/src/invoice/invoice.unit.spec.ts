@@ -11,7 +11,8 @@ const terms = (model: BillingTerms['model'], given: Partial<BillingTerms> = {}):
   ...given,
 });
 const MONTH = { credits: 1_234n, seats: 3n };
-const linesOf = (priced: ReturnType<typeof priceMonth>) => priced.lines.map(({ item, quantity, unitPrice, amount }) => [item, quantity, unitPrice.amount, amount.amount]);
+const linesOf = (priced: ReturnType<typeof priceMonth>) =>
+  priced.lines.map(({ item, quantity, unitPrice, amount }) => [item, quantity, unitPrice.amount, amount.amount]);
 
 describe('a month is priced', () => {
   it('free: at nothing, with its credits listed', () => {
@@ -54,15 +55,22 @@ describe('a month is priced', () => {
     expect(priced.total).toEqual(eur('54.269'));
   });
 
-  it.each(['free', 'flat-seat', 'seat-plus-overage', 'usage', 'own-key-fee'] as const)('%s: the lines of credits add up to the credits charged', (model) => {
-    for (const credits of [0n, 1n, 999n, 1_000n, 1_001n, 10n ** 15n + 1n]) {
-      const { lines } = priceMonth(terms(model), { credits, seats: 1n });
-      const sum = lines.filter(({ item }) => item.startsWith('credits')).reduce((before, { quantity }) => before + BigInt(quantity), 0n);
-      expect(sum).toBe(credits);
-    }
-  });
+  it.each(['free', 'flat-seat', 'seat-plus-overage', 'usage', 'own-key-fee'] as const)(
+    '%s: the lines of credits add up to the credits charged',
+    (model) => {
+      for (const credits of [0n, 1n, 999n, 1_000n, 1_001n, 10n ** 15n + 1n]) {
+        const { lines } = priceMonth(terms(model), { credits, seats: 1n });
+        const sum = lines
+          .filter(({ item }) => item.startsWith('credits'))
+          .reduce((before, { quantity }) => before + BigInt(quantity), 0n);
+        expect(sum).toBe(credits);
+      }
+    },
+  );
 
   it('not at all when the prices are in several currencies', () => {
-    expect(() => priceMonth(terms('usage', { perMonth: { amount: '1', currency: 'USD' } }), MONTH)).toThrow(expect.objectContaining({ code: 'mixed-currencies' }));
+    expect(() => priceMonth(terms('usage', { perMonth: { amount: '1', currency: 'USD' } }), MONTH)).toThrow(
+      expect.objectContaining({ code: 'mixed-currencies' }),
+    );
   });
 });

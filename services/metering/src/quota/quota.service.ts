@@ -40,12 +40,19 @@ export class QuotaService {
     return {
       tenantId,
       day: allowance(used.day, used.dayCredits, this.limit(tenantId, 'daily-quota', dailyCredits, now), endOfDay(used.day)),
-      month: allowance(used.month, used.monthCredits, this.limit(tenantId, 'monthly-quota', monthlyCredits, now), endOfMonth(used.month)),
+      month: allowance(
+        used.month,
+        used.monthCredits,
+        this.limit(tenantId, 'monthly-quota', monthlyCredits, now),
+        endOfMonth(used.month),
+      ),
     };
   }
 
   private limit(tenant: TenantId, name: 'daily-quota' | 'monthly-quota', ofPlan: number | null, now: number): Limit {
-    const override = this.policies.get(tenant)?.overrides.find((each) => each.name === name && (each.expiresAt === null || each.expiresAt > now));
+    const override = this.policies
+      .get(tenant)
+      ?.overrides.find((each) => each.name === name && (each.expiresAt === null || each.expiresAt > now));
     return override === undefined ? { credits: ofPlan, source: 'plan' } : { credits: override.limit, source: 'override' };
   }
 }

@@ -15,12 +15,19 @@ const COUNT = `
 async function count(sql: Sql, tenantId: TenantId, now: number): Promise<{ quota: QuotaState; said: string | null }> {
   const [day, month] = [utcDay(now), utcMonth(now)];
   const { from, before } = daysOf(month);
-  const { rows } = await sql.query<{ day_credits: string; month_credits: string; said: string | null }>(COUNT, [tenantId, day, from, before, TOPIC]);
+  const { rows } = await sql.query<{ day_credits: string; month_credits: string; said: string | null }>(COUNT, [
+    tenantId,
+    day,
+    from,
+    before,
+    TOPIC,
+  ]);
   const quota = { tenantId, day, dayCredits: Number(rows[0]?.day_credits), month, monthCredits: Number(rows[0]?.month_credits) };
   return { quota, said: rows[0]?.said ?? null };
 }
 
-export const countQuota = async (sql: Sql, tenant: TenantId, now: number): Promise<QuotaState> => (await count(sql, tenant, now)).quota;
+export const countQuota = async (sql: Sql, tenant: TenantId, now: number): Promise<QuotaState> =>
+  (await count(sql, tenant, now)).quota;
 
 /** Says on the state topic what the quota is now, where that differs from what was said: a limiter refuses whom it has heard nothing of. */
 export async function sayQuota(sql: Sql, tenant: TenantId, now: number): Promise<void> {

@@ -1,6 +1,15 @@
 import { mintToken } from '@weir/access';
 import { postgresBus, type Bus } from '@weir/bus';
-import { apiTokenState, planState, tenantState, TOPICS, USAGE_TOPIC, type PlanTerms, type Role, type Usage } from '@weir/contracts';
+import {
+  apiTokenState,
+  planState,
+  tenantState,
+  TOPICS,
+  USAGE_TOPIC,
+  type PlanTerms,
+  type Role,
+  type Usage,
+} from '@weir/contracts';
 import { startRelay } from '@weir/event-store';
 import { newId, systemClock, type TenantId } from '@weir/kernel';
 import type { Host } from '@weir/service-host';
@@ -24,7 +33,12 @@ export interface MeteringService {
   tenantOn(terms: PlanTerms): Promise<TenantId>;
   tokenOf(tenant: TenantId, role: Role): Promise<string>;
   publish(...records: readonly Usage[]): Promise<void>;
-  call<T>(method: string, path: string, token: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Answer<T>>;
+  call<T>(
+    method: string,
+    path: string,
+    token: string,
+    options?: { body?: unknown; headers?: Record<string, string> },
+  ): Promise<Answer<T>>;
   stop(): Promise<void>;
 }
 
@@ -35,10 +49,20 @@ export async function startMetering(environment: Record<string, string> = {}): P
   await bus.ensureTopics(TOPICS);
   const relay = startRelay({ work: unitOfWork(pool, 'tenant-registry'), bus, onError: () => undefined });
   const operator = mintToken({ mode: 'live' }).token;
-  const host: Host = await startTestService(definition, { database, environment: { WEIR_OPERATOR_TOKEN: operator, ...environment } });
+  const host: Host = await startTestService(definition, {
+    database,
+    environment: { WEIR_OPERATOR_TOKEN: operator, ...environment },
+  });
 
   const say = (topic: string, key: string, body: unknown) =>
-    bus.publish([{ topic, key, value: Buffer.from(JSON.stringify(body)), headers: { 'weir-version': '1', 'content-type': 'application/json' } }]);
+    bus.publish([
+      {
+        topic,
+        key,
+        value: Buffer.from(JSON.stringify(body)),
+        headers: { 'weir-version': '1', 'content-type': 'application/json' },
+      },
+    ]);
 
   return {
     database,
@@ -68,11 +92,27 @@ export async function startMetering(environment: Record<string, string> = {}): P
       return token;
     },
     publish: (...records) =>
-      bus.publish(records.map((record) => ({ topic: USAGE_TOPIC, key: `${record.tenantId}/${record.requestId}`, value: Buffer.from(JSON.stringify(record)), headers: {} }))),
-    async call<T>(method: string, path: string, token: string, { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {}) {
+      bus.publish(
+        records.map((record) => ({
+          topic: USAGE_TOPIC,
+          key: `${record.tenantId}/${record.requestId}`,
+          value: Buffer.from(JSON.stringify(record)),
+          headers: {},
+        })),
+      ),
+    async call<T>(
+      method: string,
+      path: string,
+      token: string,
+      { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {},
+    ) {
       const response = await fetch(host.url + path, {
         method,
-        headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();

@@ -19,7 +19,14 @@ type Given<K extends 'held' | 'settled' | 'released' | 'served'> = Partial<Usage
 
 const fresh = () => ({ eventId: newUuid(), requestId: newId('req'), at: Date.now() });
 
-export const held = (given: Given<'held'>): UsageOf<'held'> => ({ kind: 'held', ...attempt, ...fresh(), upstreamCredits: 2, chargedCredits: 2, ...given });
+export const held = (given: Given<'held'>): UsageOf<'held'> => ({
+  kind: 'held',
+  ...attempt,
+  ...fresh(),
+  upstreamCredits: 2,
+  chargedCredits: 2,
+  ...given,
+});
 
 export const settled = (given: Given<'settled'>): UsageOf<'settled'> => ({
   kind: 'settled',
@@ -33,7 +40,14 @@ export const settled = (given: Given<'settled'>): UsageOf<'settled'> => ({
   ...given,
 });
 
-export const released = (given: Given<'released'>): UsageOf<'released'> => ({ kind: 'released', ...attempt, ...fresh(), upstreamCredits: 0, chargedCredits: 0, ...given });
+export const released = (given: Given<'released'>): UsageOf<'released'> => ({
+  kind: 'released',
+  ...attempt,
+  ...fresh(),
+  upstreamCredits: 0,
+  chargedCredits: 0,
+  ...given,
+});
 
 export const served = (given: Given<'served'>): UsageOf<'served'> => {
   const { attempt: _attempt, purpose: _purpose, keyId: _keyId, keyVersion: _keyVersion, ...common } = attempt;

@@ -79,10 +79,10 @@ export async function readRecords(sql: Sql, tenant: TenantId, requestId: string)
 }
 
 export async function readAttempts(sql: Sql, tenant: TenantId, requestId: string): Promise<AttemptRow[]> {
-  const { rows } = await sql.query<AttemptRow>('select attempt, state from attempts where tenant_id = $1 and request_id = $2 order by attempt', [
-    tenant,
-    requestId,
-  ]);
+  const { rows } = await sql.query<AttemptRow>(
+    'select attempt, state from attempts where tenant_id = $1 and request_id = $2 order by attempt',
+    [tenant, requestId],
+  );
   return rows;
 }
 
@@ -90,7 +90,13 @@ export async function readAttempts(sql: Sql, tenant: TenantId, requestId: string
 export function explainCall(requestId: string, records: readonly CallRecord[], states: readonly AttemptRow[]): CallView {
   const [first] = records;
   if (first === undefined) throw callNotFound();
-  const attempts = states.map(({ attempt, state }) => explainAttempt(attempt, state, records.filter((record) => record.attempt === attempt)));
+  const attempts = states.map(({ attempt, state }) =>
+    explainAttempt(
+      attempt,
+      state,
+      records.filter((record) => record.attempt === attempt),
+    ),
+  );
   const served = records.find((record) => record.kind === 'served');
   const sum = (of: (attempt: AttemptView) => number) => attempts.reduce((before, attempt) => before + of(attempt), 0);
   return {
@@ -150,8 +156,10 @@ function whyAttempt(state: AttemptState, decided: CallRecord | undefined): strin
 
 function whySettled(credits: number, decided: CallRecord | undefined): string {
   const charged = decided?.charged_credits ?? 0;
-  if (decided?.difference === 'absorbed') return `the upstream took ${credits} credits for an answer that was of no use; you pay ${charged}.`;
-  if (decided?.difference === 'validation') return `a test of the key, which took ${credits} credits upstream; you pay ${charged}.`;
+  if (decided?.difference === 'absorbed')
+    return `the upstream took ${credits} credits for an answer that was of no use; you pay ${charged}.`;
+  if (decided?.difference === 'validation')
+    return `a test of the key, which took ${credits} credits upstream; you pay ${charged}.`;
   return `the upstream took ${credits} credits; you pay ${charged}.`;
 }
 

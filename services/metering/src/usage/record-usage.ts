@@ -114,7 +114,10 @@ export interface Recorded {
 export async function recordUsage(sql: Sql, tenant: TenantId, entries: readonly Entry[]): Promise<Recorded> {
   // One writer a tenant at a time: its sums are the same few rows anyway, and an attempt's two records may be in two batches.
   await sql.query('select pg_advisory_xact_lock(hashtextextended($1, 9))', [tenant]);
-  const { rows } = await sql.query<Recorded & Record<string, unknown>>(RECORD, [tenant, ...COLUMNS.map(([, , of]) => entries.map(of))]);
+  const { rows } = await sql.query<Recorded & Record<string, unknown>>(RECORD, [
+    tenant,
+    ...COLUMNS.map(([, , of]) => entries.map(of)),
+  ]);
   if (rows[0] === undefined) throw new Error('recording usage answered nothing');
   return rows[0];
 }

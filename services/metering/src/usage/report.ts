@@ -43,7 +43,11 @@ const SUMS = `sum(calls)::float8 as "calls", sum(upstream_credits)::float8 as "u
   sum(unsettled_credits)::float8 as "unsettledCredits", sum(charged_credits)::float8 as "chargedCredits"`;
 
 /** @param table a table of sums by day: a tenant's `usage_daily`, or `key_usage` over all of them */
-export async function readReport(sql: Sql, table: 'usage_daily' | 'key_usage', { from, to, groupBy, mode }: ReportQuery): Promise<ReportRow[]> {
+export async function readReport(
+  sql: Sql,
+  table: 'usage_daily' | 'key_usage',
+  { from, to, groupBy, mode }: ReportQuery,
+): Promise<ReportRow[]> {
   const groups = groupBy.map((name) => `${DIMENSIONS[name].sql} as "${DIMENSIONS[name].member}"`);
   const positions = groupBy.map((_, index) => index + 1).join(', ');
   const { rows } = await sql.query<ReportRow>(

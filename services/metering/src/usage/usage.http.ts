@@ -19,9 +19,17 @@ const groupBy = <const T extends readonly [Dimension, ...Dimension[]]>(names: T,
     .pipe(z.array(z.enum(names)));
 
 const report = <G extends z.ZodType>(groups: G, mode: 'live' | 'all') =>
-  z.strictObject({ from: day.optional(), to: day.optional(), groupBy: groups, mode: z.enum(['live', 'test', 'all']).default(mode) });
+  z.strictObject({
+    from: day.optional(),
+    to: day.optional(),
+    groupBy: groups,
+    mode: z.enum(['live', 'test', 'all']).default(mode),
+  });
 
-const ofTenant = report(groupBy(['day', 'endpoint', 'project', 'token', 'key', 'keyOwner', 'keyMode', 'mode', 'cache'], 'day'), 'live');
+const ofTenant = report(
+  groupBy(['day', 'endpoint', 'project', 'token', 'key', 'keyOwner', 'keyMode', 'mode', 'cache'], 'day'),
+  'live',
+);
 const ofAll = report(groupBy(['day', 'tenant', 'key', 'keyOwner', 'mode', 'cache'], 'tenant,key'), 'all');
 
 const inOrder = ({ from, to }: { from?: string | undefined; to?: string | undefined }) =>
@@ -53,7 +61,11 @@ export class UsageController {
   @Get('usage')
   @Needs('operator', 'Usage over all tenants and keys, and why what was taken upstream is not what was charged')
   @Describes({ query: ofAll, responses: { 200: { description: 'Rows, totals and differences; CSV with Accept: text/csv' } } })
-  async ofAll(@Query(parse(allQuery)) asked: Asked, @Headers('accept') accept: string | undefined, @Res({ passthrough: true }) reply: FastifyReply) {
+  async ofAll(
+    @Query(parse(allQuery)) asked: Asked,
+    @Headers('accept') accept: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     return negotiated(reply, accept, await this.usage.ofAll(this.timed(asked)));
   }
 
@@ -76,6 +88,12 @@ export class UsageController {
 function negotiated<R extends UsageReport>(reply: FastifyReply, accept: string | undefined, result: R): R | string {
   if (!/(^|,)\s*text\/csv\b/.test(accept ?? '')) return result;
   void reply.header('content-type', 'text/csv; charset=utf-8');
-  const columns = [...result.groupBy.map((name) => DIMENSIONS[name].member), 'calls', 'upstreamCredits', 'unsettledCredits', 'chargedCredits'];
+  const columns = [
+    ...result.groupBy.map((name) => DIMENSIONS[name].member),
+    'calls',
+    'upstreamCredits',
+    'unsettledCredits',
+    'chargedCredits',
+  ];
   return toCsv(columns, result.data);
 }

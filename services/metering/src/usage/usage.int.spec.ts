@@ -46,7 +46,9 @@ const fail = (error: Error): never => {
 const byKey = async (tenant: TenantId): Promise<Omit<ReportRow, 'calls'>[]> =>
   (await usage.ofAll({ ...EVER, groupBy: ['tenant', 'key'] })).data.filter((row) => row['tenantId'] === tenant);
 const saidQuota = async (tenant: TenantId): Promise<unknown> => {
-  const { rows } = await database.work.inTenant(tenant, (sql) => sql.query<{ body: string }>(`select body from published_states where topic = 'weir.quota.state'`));
+  const { rows } = await database.work.inTenant(tenant, (sql) =>
+    sql.query<{ body: string }>(`select body from published_states where topic = 'weir.quota.state'`),
+  );
   return rows[0] === undefined ? undefined : JSON.parse(rows[0].body);
 };
 
@@ -66,8 +68,8 @@ const ROLLUP = `
          calls, upstream_credits, charged_credits, unsettled_credits from usage_daily
   where calls <> 0 or upstream_credits <> 0 or charged_credits <> 0 or unsettled_credits <> 0
   order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`;
-const rowsOf = async (tenant: TenantId, statement: string) => (await database.work.inTenant(tenant, (sql) => sql.query(statement))).rows;
-
+const rowsOf = async (tenant: TenantId, statement: string) =>
+  (await database.work.inTenant(tenant, (sql) => sql.query(statement))).rows;
 
 describe('counting usage', () => {
   it('M1 the same usage a hundred times, on another partition and 40 days later, is counted once', async () => {
@@ -119,7 +121,11 @@ describe('counting usage', () => {
   it('M8 counts late and future usage on the UTC day on which it happened', async () => {
     const tenantId = await database.newTenant();
     const lastInstant = Date.parse('2026-10-31T23:59:59.999Z');
-    await ingest(settled({ tenantId, at: lastInstant }), settled({ tenantId, at: lastInstant + 1 }), settled({ tenantId, at: Date.parse('2030-01-01T00:00:00Z') }));
+    await ingest(
+      settled({ tenantId, at: lastInstant }),
+      settled({ tenantId, at: lastInstant + 1 }),
+      settled({ tenantId, at: Date.parse('2030-01-01T00:00:00Z') }),
+    );
     const { data } = await usage.ofTenant(tenantId, { ...EVER, groupBy: ['day'] });
     expect(data.map(({ day, chargedCredits }) => [day, chargedCredits])).toEqual([
       ['2026-10-31', 2],
@@ -130,8 +136,12 @@ describe('counting usage', () => {
 
   it('two writers with shared duplicates in opposite orders do not deadlock and count once', async () => {
     const tenants = await Promise.all([database.newTenant(), database.newTenant()]);
-    const records = Array.from({ length: 300 }, (_, index) => settled({ tenantId: tenants[index % 2] as TenantId, attempt: 1 + (index % 3) }));
-    const rounds = Array.from({ length: 8 }, (_, round) => consumer.ingest(batch(round % 2 === 0 ? records : records.toReversed())));
+    const records = Array.from({ length: 300 }, (_, index) =>
+      settled({ tenantId: tenants[index % 2] as TenantId, attempt: 1 + (index % 3) }),
+    );
+    const rounds = Array.from({ length: 8 }, (_, round) =>
+      consumer.ingest(batch(round % 2 === 0 ? records : records.toReversed())),
+    );
     await Promise.all(rounds);
     for (const tenant of tenants) expect(await totals(tenant)).toMatchObject({ calls: 150, chargedCredits: 300 });
   });
@@ -167,7 +177,10 @@ describe('unsettled holds', () => {
 
     expect(await totals(tenantId)).toEqual({ calls: 0, upstreamCredits: 0, unsettledCredits: 5, chargedCredits: 0 });
     expect(await byKey(tenantId)).toMatchObject([{ keyId: 'key_platform', unsettledCredits: 5, chargedCredits: 0 }]);
-    expect(await usage.call(tenantId, hold.requestId)).toMatchObject({ unsettledCredits: 5, attempts: [{ state: 'unsettled', heldCredits: 5 }] });
+    expect(await usage.call(tenantId, hold.requestId)).toMatchObject({
+      unsettledCredits: 5,
+      attempts: [{ state: 'unsettled', heldCredits: 5 }],
+    });
   });
 
   it('a settlement that comes after all replaces it', async () => {
@@ -202,7 +215,9 @@ describe('unsettled holds', () => {
 
   it('the holds of a tenant that is gone are cleared, and said', async () => {
     const gone = newId('ten');
-    await database.work.inControl((sql) => sql.query('insert into open_holds (tenant_id, request_id, attempt) values ($1, $2, 1)', [gone, newId('req')]));
+    await database.work.inControl((sql) =>
+      sql.query('insert into open_holds (tenant_id, request_id, attempt) values ($1, $2, 1)', [gone, newId('req')]),
+    );
     const errors: unknown[] = [];
     const holds = new UnsettledHolds(database.work, ledger, -1_000, (_, tenant) => errors.push(tenant));
     await holds.find();
@@ -224,8 +239,13 @@ describe('the sums', () => {
 
     const whole = await totals(tenantId);
     const keys = await byKey(tenantId);
-    const sum = (member: 'upstreamCredits' | 'chargedCredits' | 'unsettledCredits') => keys.reduce((before, row) => before + Number(row[member]), 0);
-    expect([sum('upstreamCredits'), sum('chargedCredits'), sum('unsettledCredits')]).toEqual([whole.upstreamCredits, whole.chargedCredits, whole.unsettledCredits]);
+    const sum = (member: 'upstreamCredits' | 'chargedCredits' | 'unsettledCredits') =>
+      keys.reduce((before, row) => before + Number(row[member]), 0);
+    expect([sum('upstreamCredits'), sum('chargedCredits'), sum('unsettledCredits')]).toEqual([
+      whole.upstreamCredits,
+      whole.chargedCredits,
+      whole.unsettledCredits,
+    ]);
   });
 
   it('the differences by class add up to what was taken and not charged', async () => {
@@ -240,7 +260,8 @@ describe('the sums', () => {
   it('test calls count in usage and not in the quota', async () => {
     const tenantId = await database.newTenant();
     await ingest(settled({ tenantId }), settled({ tenantId, mode: 'test', chargedCredits: 100, upstreamCredits: 100 }));
-    const of = (mode: 'live' | 'test') => database.work.inTenant(tenantId, (sql) => readReport(sql, 'usage_daily', { ...EVER, mode }));
+    const of = (mode: 'live' | 'test') =>
+      database.work.inTenant(tenantId, (sql) => readReport(sql, 'usage_daily', { ...EVER, mode }));
     expect([await of('live'), await of('test')]).toMatchObject([[{ chargedCredits: 2 }], [{ chargedCredits: 100 }]]);
     expect(await saidQuota(tenantId)).toMatchObject({ dayCredits: 2, monthCredits: 2 });
   });
@@ -252,7 +273,13 @@ describe('the quota', () => {
     const seq = async () => (await rowsOf(tenantId, 'select state_seq from log_heads'))[0];
     await ingest(held({ tenantId }));
     const now = Date.now();
-    expect(await saidQuota(tenantId)).toEqual({ tenantId, day: utcDay(now), dayCredits: 0, month: utcMonth(now), monthCredits: 0 });
+    expect(await saidQuota(tenantId)).toEqual({
+      tenantId,
+      day: utcDay(now),
+      dayCredits: 0,
+      month: utcMonth(now),
+      monthCredits: 0,
+    });
     const before = await seq();
     await ingest(held({ tenantId }));
     expect(await seq()).toEqual(before);
@@ -269,7 +296,12 @@ describe('the quota', () => {
       settled({ tenantId, at: at('2026-11-30T23:59:59Z') }),
     );
     const on = (text: string) => database.work.inTenant(tenantId, (sql) => countQuota(sql, tenantId, at(text)));
-    expect(await on('2026-11-30T12:00:00Z')).toMatchObject({ day: '2026-11-30', dayCredits: 2, month: '2026-11', monthCredits: 4 });
+    expect(await on('2026-11-30T12:00:00Z')).toMatchObject({
+      day: '2026-11-30',
+      dayCredits: 2,
+      month: '2026-11',
+      monthCredits: 4,
+    });
     expect(await on('2026-12-01T00:00:00Z')).toMatchObject({ dayCredits: 0, monthCredits: 0 });
   });
 });

@@ -27,6 +27,8 @@ export class UsageService {
 
   /** @throws AppError `not-found` */
   async call(tenant: TenantId, requestId: string): Promise<CallView> {
-    return this.work.inTenant(tenant, async (sql) => explainCall(requestId, await readRecords(sql, tenant, requestId), await readAttempts(sql, tenant, requestId)));
+    return this.work.inTenant(tenant, async (sql) =>
+      explainCall(requestId, await readRecords(sql, tenant, requestId), await readAttempts(sql, tenant, requestId)),
+    );
   }
 }
