@@ -3,7 +3,7 @@ import { EVENT_COLUMNS, publishStates, toEvent, type Decided, type EventLog, typ
 import type { CommandContext, Decide, KeyId, TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { readSealed, store, type SealedVersion } from '../sealing/sealed-versions';
-import { evolve, initial, keptVersions, nextDrain, upstreamKey, type UpstreamKey } from './upstream-key';
+import { activeVersion, evolve, initial, keptVersions, nextDrain, upstreamKey, type UpstreamKey } from './upstream-key';
 import { toState } from './upstream-key.state';
 
 export interface KeyDecision {
@@ -87,7 +87,7 @@ async function schedule(sql: Sql, owner: TenantId, keyId: KeyId, state: Upstream
       [owner, keyId, drain],
     );
   }
-  if (state.is === 'registered' && state.status === 'depleted') {
+  if (state.is === 'registered' && state.status === 'depleted' && activeVersion(state) !== undefined) {
     await sql.query("insert into key_rechecks (tenant_id, key_id, due_at) values ($1, $2, now() + $3 * interval '1 ms') on conflict do nothing", [owner, keyId, recheckMs]);
   } else {
     await sql.query('delete from key_rechecks where tenant_id = $1 and key_id = $2', [owner, keyId]);
