@@ -30,7 +30,7 @@ describe('what a tenant pays by', () => {
     ['2026-11', 'exception'],
     ['2027-01', 'exception'],
     ['2027-02', 'plan'],
-  ])('an exception from 2026-11 to 2027-01 makes the terms of %s those of the %s', (month, source) => {
+  ] as const)('an exception from 2026-11 to 2027-01 makes the terms of %s those of the %s', (month, source) => {
     given(set(exception('2026-11', '2027-01')))
       .expect((state) => termsFor(month, state, PLAN).source)
       .toEqual(source);
