@@ -213,6 +213,18 @@ describe('unsettled holds', () => {
     expect(await totals(tenantId)).toMatchObject({ unsettledCredits: 4 });
   });
 
+  it('the job and the settlements that it meets agree on what counts', async () => {
+    const tenantId = await database.newTenant();
+    const holds = Array.from({ length: 40 }, () => held({ tenantId, upstreamCredits: 3 }));
+    await ingest(...holds);
+    const settle = ({ requestId }: { requestId: string }) => ingest(settled({ tenantId, requestId, upstreamCredits: 3, chargedCredits: 3 }));
+    await Promise.all([overdue(), ...holds.flatMap((hold) => [settle(hold), settle(hold)]), overdue()]);
+
+    expect(await totals(tenantId)).toEqual({ calls: 40, upstreamCredits: 120, unsettledCredits: 0, chargedCredits: 120 });
+    expect(await saidQuota(tenantId)).toMatchObject({ dayCredits: 120 });
+    expect(await byKey(tenantId)).toMatchObject([{ upstreamCredits: 120, unsettledCredits: 0 }]);
+  });
+
   it('the holds of a tenant that is gone are cleared, and said', async () => {
     const gone = newId('ten');
     await database.work.inControl((sql) =>
