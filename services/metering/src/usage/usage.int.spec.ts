@@ -217,7 +217,8 @@ describe('unsettled holds', () => {
     const tenantId = await database.newTenant();
     const holds = Array.from({ length: 40 }, () => held({ tenantId, upstreamCredits: 3 }));
     await ingest(...holds);
-    const settle = ({ requestId }: { requestId: string }) => ingest(settled({ tenantId, requestId, upstreamCredits: 3, chargedCredits: 3 }));
+    const settle = ({ requestId }: { requestId: string }) =>
+      ingest(settled({ tenantId, requestId, upstreamCredits: 3, chargedCredits: 3 }));
     await Promise.all([overdue(), ...holds.flatMap((hold) => [settle(hold), settle(hold)]), overdue()]);
 
     expect(await totals(tenantId)).toEqual({ calls: 40, upstreamCredits: 120, unsettledCredits: 0, chargedCredits: 120 });
