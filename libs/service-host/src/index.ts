@@ -2,6 +2,7 @@ export { commonSettings, type CommonConfig } from './config';
 export { Consumes, type ConsumesOptions } from './consumes';
 export { AccessGuard, Needs, assertOneAuthorization } from './guard';
 export { Health, type Check, type CheckResult } from './health';
+export { startManagement, type Management } from './management';
 export { startHost, type Host, type HostOptions } from './host';
 export { IdempotencyInterceptor, NotReplayable } from './idempotency';
 export { keyEncryptionSettings, openEnvelope, type KeyEncryptionConfig } from './key-encryption';

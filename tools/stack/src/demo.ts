@@ -1,4 +1,3 @@
-import { sleep } from '@weir/kernel';
 import { find, send, settle, type Api } from './demo/api';
 
 /** As standalone.json and stack.json list it. */
@@ -68,14 +67,10 @@ async function ensureKey(operator: Api, path: string, key: typeof PLATFORM_KEY):
 }
 
 async function tellSimulator(simulatorUrl: string, key: string): Promise<void> {
-  await send({ url: simulatorUrl, token: '' }, 'POST', '/_simulator/keys', { key, credits: null, scopes: ['download'] });
+  await send({ url: simulatorUrl, token: '' }, 'POST', '/_simulator/keys', { key, credits: null });
 }
 
 /** Until the news of a tenant, its token, its key and its quota have arrived at whoever answers calls: well under a second. */
 async function untilAnswered(tenant: Api): Promise<void> {
-  for (let left = 200; left > 0; left--) {
-    const { status } = await send(tenant, 'GET', '/tiklive/userid/?username=weir').catch(() => ({ status: 0 }));
-    if (status === 200) return;
-    await sleep(50);
-  }
+  await settle(tenant, 'GET', '/tiklive/userid/?username=weir');
 }

@@ -20,6 +20,7 @@ export const ROUTES: readonly Route[] = [
   ...to('metering', '/v1/tenants/{t}/invoices', '/v1/tenants/{t}/budgets', '/v1/tenants/{t}/webhooks'),
   ...to('metering', '/v1/usage', '/v1/invoice-runs', '/v1/reconciliations'),
   ...to('audit-ledger', '/v1/tenants/{t}/events', '/v1/tenants/{t}/audit', '/v1/tenants/{t}/subjects', '/v1/tenants/{t}/legal-hold', '/v1/tenants/{t}/erasure-receipts'),
+  ...to('audit-ledger', '/v1/platform/events', '/v1/platform/audit'),
   ...to('tenant-registry', '/v1'),
 ];
 

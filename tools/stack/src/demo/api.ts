@@ -34,7 +34,7 @@ export async function settle(api: Api, method: string, path: string, body?: unkn
   for (let left = 100; ; left--) {
     const { status, body: answer } = await send(api, method, path, body, headers);
     if (status < 300) return answer;
-    const passing = status >= 500 || status === 401 || status === 404;
+    const passing = status >= 500 || [401, 404, 409, 429].includes(status);
     if (!passing || left === 0) {
       throw new AppError('demo-failed', 'internal', `the demo could not be set up: ${method} ${path} answered ${status} ${String(answer['code'] ?? '')} ${String(answer['detail'] ?? '')}`);
     }

@@ -1,20 +1,23 @@
-import { createServer, type AddressInfo } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+
+/** Below what systems give to outgoing connections: a server that comes back finds its port free. */
+const FROM = 20_000;
+const TO = 32_000;
 
 /** A port nobody listens on now: `wished` when it is free, else any; the caller binds it soon. */
 export async function freePort(wished = 0): Promise<number> {
-  const port = await bindable(wished);
-  return port ?? ((await bindable(0)) as number);
+  if (wished !== 0 && (await isFree(wished))) return wished;
+  for (;;) {
+    const port = randomInt(FROM, TO);
+    if (await isFree(port)) return port;
+  }
 }
 
-export const isFree = async (port: number): Promise<boolean> => (await bindable(port)) !== undefined;
-
-function bindable(port: number): Promise<number | undefined> {
+export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      const { port: bound } = server.address() as AddressInfo;
-      server.close(() => resolve(bound));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { mintToken } from '@weir/access';
+import { AppError } from '@weir/kernel';
+import { Health, startManagement } from '@weir/service-host';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { ensureDemo } from './demo';
+import { startDistributed, type Distributed } from './distributed';
+import { repository, type Progress } from './install/cache';
+import type { StackOptions } from './options';
+import type { Environment } from './parts/part';
+import { startParts, type Parts } from './parts';
+import { describeParts, describeServices, readStackFile, writeStackFile, type StackFile } from './stack-file';
+
+export interface Stack {
+  readonly file: StackFile;
+  /** No earlier run had made an operator's token, and none was given. */
+  readonly madeOperatorToken: boolean;
+  stop(): Promise<void>;
+}
+
+/** Parts below `<data dir>/stack`, so that standalone may use the same data directory. */
+const partsDir = (dataDir: string): string => join(resolve(dataDir), 'stack');
+
+/** The servers alone. */
+export async function startOnly(options: StackOptions, environment: Environment, progress: Progress): Promise<Parts> {
+  const parts = await startParts({ only: options.only ?? [], dataDir: partsDir(options.dataDir), environment, progress });
+  writeStackFile(options.dataDir, { ...readStackFile(options.dataDir), services: {}, ...describeParts(parts) });
+  return parts;
+}
+
+/** Servers, services, edge and demo. When one cannot start, what had been started is stopped. */
+export async function startStack(options: StackOptions, environment: Environment, progress: Progress): Promise<Stack> {
+  if (!existsSync(join(repository(), 'dist', 'services'))) throw new AppError('not-built', 'invalid', 'there is nothing in dist/: npm run prepare');
+  const before = readStackFile(options.dataDir);
+  const given = environment['WEIR_OPERATOR_TOKEN'] || before.operatorToken;
+  const operatorToken = given ?? mintToken({ mode: 'live' }).token;
+
+  const dataDir = partsDir(options.dataDir);
+  const parts = await startParts({ dataDir, environment, progress });
+  const stops: (() => Promise<void>)[] = [parts.stop];
+  const stop = async () => {
+    for (const undo of stops.splice(0)) await undo();
+  };
+  try {
+    const { replicas } = options;
+    const distributed = await startDistributed({ parts, dataDir, environment, operatorToken, port: portOf(environment, 'WEIR_PORT', 8080), replicas, progress });
+    stops.unshift(distributed.stop);
+    const management = await startManagement({ host: '127.0.0.1', port: portOf(environment, 'WEIR_MANAGEMENT_PORT', 9090), health: healthOf(distributed), metrics: ownMetrics() });
+    stops.unshift(management.close);
+
+    const write = (tenants: StackFile['tenants']): StackFile => {
+      const file: StackFile = {
+        url: distributed.url,
+        managementUrl: management.url,
+        simulatorUrl: distributed.simulator.url,
+        operatorToken,
+        tenants,
+        services: describeServices(distributed),
+        ...describeParts(parts, distributed.databaseUrl),
+      };
+      writeStackFile(options.dataDir, file);
+      return file;
+    };
+    // before the demo, so that its tokens are never the only copy of a run that was cut off
+    write(before.tenants ?? []);
+    const file = environment['WEIR_DEMO'] === 'off' ? write(before.tenants ?? []) : write(await demo(distributed, operatorToken, environment, before));
+    return { file, madeOperatorToken: given === undefined, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function demo({ url, simulator }: Distributed, operatorToken: string, environment: Environment, before: Partial<StackFile>) {
+  return ensureDemo({ url, operatorToken, simulatorUrl: environment['WEIR_UPSTREAM_URL'] ? undefined : simulator.url, known: before.tenants ?? [] });
+}
+
+/** Ready when every service has a replica that is. */
+function healthOf({ services }: Distributed): Health {
+  const health = new Health();
+  health.notReady = undefined;
+  for (const [name, replicas] of services) {
+    health.add(name, async () => {
+      const answers = await Promise.all(replicas.map(({ managementUrl }) => fetch(`${managementUrl}/readyz`).then(({ ok }) => ok, () => false)));
+      const ready = answers.filter((ok) => ok).length;
+      const detail = `${ready} of ${replicas.length} replicas are ready`;
+      return ready === 0 ? { state: 'failed', detail } : ready < replicas.length ? { state: 'degraded', detail } : { state: 'ok' };
+    });
+  }
+  return health;
+}
+
+function ownMetrics(): Registry {
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  return metrics;
+}
+
+function portOf(environment: Environment, variable: string, fallback: number): number {
+  const port = Number(environment[variable] || fallback);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new AppError('bad-configuration', 'invalid', `bad configuration: ${variable} is no port`);
+  return port;
+}
