@@ -1,4 +1,14 @@
-import type { Bus, ParkingLot } from '../port';
+import type { Bus, ConsumerSpec, FollowSpec, ParkingLot } from '../port';
+import { ReleaseWatch } from '../release-watch';
+import { createClient } from './client';
+import { KafkaConsumption } from './consumption';
+import { toAppError, within } from './errors';
+import { KafkaFollower } from './follower';
+import { Names } from './names';
+import { Publisher } from './publisher';
+import { Topics } from './topics';
+
+const PING_MS = 2_000;
 
 export interface KafkaBusOptions {
   readonly brokers: readonly string[];
@@ -10,6 +20,54 @@ export interface KafkaBusOptions {
   readonly prefix?: string;
 }
 
-export function kafkaBus(_options: KafkaBusOptions): Bus {
-  throw new Error('being written');
+/** The bus on Kafka, through kafkajs. Connects with the first use of each half. */
+export function kafkaBus({ brokers, clientId, parking, onError = () => undefined, prefix = '' }: KafkaBusOptions): Bus {
+  const kafka = createClient(brokers, clientId, onError);
+  const names = new Names(prefix);
+  const topics = new Topics(kafka, names);
+  const publisher = new Publisher(kafka, topics, names);
+  const releases = new ReleaseWatch(parking, onError);
+  const open = new Set<{ stop(): Promise<void> }>();
+
+  return {
+    publish: (records) => publisher.publish(records),
+
+    async consume(spec: ConsumerSpec) {
+      try {
+        await topics.partitionCounts(spec.topics);
+        const consumption = new KafkaConsumption(spec, { kafka, topics, names, releases, parking, onError });
+        await consumption.start();
+        open.add(consumption);
+        return consumption;
+      } catch (error) {
+        throw toAppError(error);
+      }
+    },
+
+    async follow(spec: FollowSpec) {
+      try {
+        await topics.partitionCounts(spec.topics);
+        const follower = new KafkaFollower(spec, { kafka, topics, names, onError });
+        await follower.start();
+        open.add(follower);
+        return follower;
+      } catch (error) {
+        throw toAppError(error);
+      }
+    },
+
+    async ensureTopics(specs) {
+      return topics.ensure(specs).catch((error: unknown) => {
+        throw toAppError(error);
+      });
+    },
+
+    ping: () => within(PING_MS, topics.ping()),
+
+    async close() {
+      await Promise.all([...open].map((reader) => reader.stop()));
+      await publisher.close();
+      await topics.close();
+    },
+  };
 }

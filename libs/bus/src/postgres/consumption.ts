@@ -8,7 +8,7 @@ import type { ReleaseWatch } from '../release-watch';
 import type { Ends } from './ends';
 import type { GroupSession, Member } from './group-session';
 import { PartitionReader, type Claim } from './partition-reader';
-import { shareOf } from './shares';
+import { shareOf } from '../shares';
 
 const GRACE_MS = 10_000;
 

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { backoff } from '../delivery';
+import { FollowAge } from '../follow-age';
 import { partitionName } from '../partition-name';
 import type { Following, FollowSpec } from '../port';
 import type { Ends } from './ends';
@@ -13,15 +14,12 @@ interface Position {
   next: number;
 }
 
-/** Reads topics from the beginning and follows them. Its age counts from the last time that the bus, when asked, had nothing more. */
+/** Reads topics from the beginning, partition after partition, and follows them. */
 export class PostgresFollower implements Following {
   private readonly positions = new Map<string, Position>();
+  private readonly age = new FollowAge((partition) => this.positions.get(partition)?.next ?? 0);
   private readonly stopping = new AbortController();
   private readonly unwatch: (() => void)[] = [];
-  private confirmedAt = -Infinity;
-  /** A poll's ends that have not all been read yet. */
-  private toConfirm: { askedAt: number; ends: Map<Position, number> } | undefined;
-  private caughtUpWaiters: (() => void)[] = [];
   private reading: Promise<void> | undefined;
   private again = false;
 
@@ -41,55 +39,26 @@ export class PostgresFollower implements Following {
     this.unwatch.push(
       this.ends.watch(this.spec.topics, () => this.readSoon()),
       this.ends.onConfirmed((askedAt, topics) => {
-        if (this.spec.topics.every((topic) => topics.has(topic))) this.heardEnds(askedAt);
+        if (!this.spec.topics.every((topic) => topics.has(topic))) return;
+        this.age.answered(askedAt, new Map([...this.positions].map(([name, position]) => [name, this.end(position)])));
       }),
     );
     void this.ends.poll().catch(this.onError);
   }
 
-  async caughtUp(): Promise<void> {
-    const { signal } = this.stopping;
-    const since = performance.now();
-    for (let tries = 1; this.confirmedAt < since; tries++) {
-      try {
-        await this.ends.poll();
-        if (this.confirmedAt < since && !signal.aborted) await new Promise<void>((resolve) => this.caughtUpWaiters.push(resolve));
-      } catch (error) {
-        this.onError(error as Error);
-        await backoff(tries, signal);
-      }
-      if (signal.aborted) throw new Error('stopped before the topics were read');
-    }
+  caughtUp(): Promise<void> {
+    return this.age.caughtUp(() => this.ends.poll(), this.onError, this.stopping.signal);
   }
 
   ageMs(): number {
-    return performance.now() - this.confirmedAt;
+    return this.age.ageMs();
   }
 
   async stop(): Promise<void> {
     for (const unwatch of this.unwatch) unwatch();
     this.stopping.abort();
-    this.tellWaiters();
+    this.age.wake();
     await this.reading;
-  }
-
-  private heardEnds(askedAt: number): void {
-    const ends = new Map([...this.positions.values()].map((at) => [at, this.ends.get(at.topic, at.partition)] as const));
-    // the older question stays until it is answered, or a stream of records would push confirmation away for ever
-    this.toConfirm ??= { askedAt, ends };
-    this.readSoon();
-  }
-
-  private confirm(): void {
-    if (this.toConfirm === undefined) return;
-    for (const [position, end] of this.toConfirm.ends) if (position.next < end) return;
-    this.confirmedAt = this.toConfirm.askedAt;
-    this.toConfirm = undefined;
-    this.tellWaiters();
-  }
-
-  private tellWaiters(): void {
-    for (const resolve of this.caughtUpWaiters.splice(0)) resolve();
   }
 
   private readSoon(): void {
@@ -102,8 +71,8 @@ export class PostgresFollower implements Following {
     for (let trouble = 0; this.again && !signal.aborted; ) {
       this.again = false;
       try {
-        for (const position of this.positions.values()) await this.readPartition(position);
-        this.confirm();
+        for (const position of this.positions.values()) await this.readToEnd(position);
+        this.age.check();
         trouble = 0;
       } catch (error) {
         this.onError(new Error(`state topics cannot be read: ${(error as Error).message}`, { cause: error }));
@@ -111,10 +80,11 @@ export class PostgresFollower implements Following {
         await backoff(++trouble, signal).catch(() => undefined);
       }
     }
+    // here and not in a `finally`: who asks before that one ran would not be heard
     this.reading = undefined;
   }
 
-  private async readPartition(position: Position): Promise<void> {
+  private async readToEnd(position: Position): Promise<void> {
     for (let end = this.end(position); position.next < end && !this.stopping.signal.aborted; end = this.end(position)) {
       const records = await readPartition(this.pool, position.topic, position.partition, position.next, PAGE);
       for (const record of records) {

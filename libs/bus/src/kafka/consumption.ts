@@ -1,0 +1,175 @@
+import type { EachBatchPayload, Kafka } from 'kafkajs';
+import { sleep } from '@weir/kernel';
+import { Delivery } from '../delivery';
+import { partitionName } from '../partition-name';
+import type { Consumption, ConsumerSpec, ParkingLot } from '../port';
+import type { ReleaseWatch } from '../release-watch';
+import { bySubscription } from './assigner';
+import { Heartbeat } from './heartbeat';
+import type { Names } from './names';
+import { toBusRecord } from './record';
+import { SteadyConsumer } from './steady-consumer';
+import type { Topics } from './topics';
+
+const GRACE_MS = 10_000;
+const COMMIT_EVERY_MS = 200;
+const PARTITIONS_AT_ONCE = 4;
+
+export interface ConsumptionDeps {
+  readonly kafka: Kafka;
+  readonly topics: Topics;
+  readonly names: Names;
+  readonly releases: ReleaseWatch;
+  readonly parking: ParkingLot | undefined;
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * A member of a group. The loop is ours: offsets are committed by hand after the handler, a rebalance waits for what is in hand, and
+ * stopping drains and commits before the client disconnects.
+ */
+export class KafkaConsumption implements Consumption {
+  private readonly delivery: Delivery;
+  private readonly stopping = new AbortController();
+  private readonly unwatch: () => void;
+  private readonly working = new Map<string, Promise<void>>();
+  private readonly consumer: SteadyConsumer;
+  private assigned = new Set<string>();
+  private isPaused = false;
+  private stopped: Promise<void> | undefined;
+
+  constructor(
+    private readonly spec: ConsumerSpec,
+    private readonly deps: ConsumptionDeps,
+  ) {
+    this.delivery = new Delivery(spec, deps.parking, deps.onError);
+    const { kafka, names, onError } = deps;
+    this.consumer = new SteadyConsumer({
+      kafka,
+      name: spec.group,
+      topics: spec.topics.map((topic) => names.onCluster(topic)),
+      config: {
+        groupId: names.onCluster(spec.group),
+        partitionAssigners: [bySubscription],
+        sessionTimeout: 10_000,
+        rebalanceTimeout: 60_000,
+        heartbeatInterval: 500,
+      },
+      partitionsAtOnce: PARTITIONS_AT_ONCE,
+      onBatch: (payload) => this.onBatch(payload),
+      onJoin: (consumer, assignment) => {
+        const partitions = Object.entries(assignment).flatMap(([topic, ids]) => ids.map((id) => partitionName(names.ours(topic), id)));
+        this.assigned = new Set(partitions);
+        if (this.isPaused) consumer.pause(this.subscribed);
+      },
+      onError,
+    });
+    this.unwatch = deps.releases.watch(spec.group, (topic, partition) => this.replay(topic, partition));
+  }
+
+  /** Resolves when the group has been joined. */
+  async start(): Promise<void> {
+    try {
+      await this.consumer.start();
+    } catch (error) {
+      this.unwatch();
+      throw error;
+    }
+  }
+
+  stop(graceMs = GRACE_MS): Promise<void> {
+    this.stopped ??= this.leave(graceMs);
+    return this.stopped;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    this.consumer.current?.pause(this.subscribed);
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.consumer.current?.resume(this.subscribed);
+  }
+
+  private get subscribed(): { topic: string }[] {
+    return this.spec.topics.map((topic) => ({ topic: this.deps.names.onCluster(topic) }));
+  }
+
+  lag(): Promise<Array<{ topic: string; partition: number; lag: number }>> {
+    return this.deps.topics.lag(this.spec.group, this.spec.topics);
+  }
+
+  private async leave(graceMs: number): Promise<void> {
+    const until = performance.now() + graceMs;
+    this.unwatch();
+    this.stopping.abort();
+    await Promise.race([Promise.allSettled([...this.working.values()]), sleep(graceMs)]);
+    await this.consumer.stop(Math.max(0, until - performance.now()));
+  }
+
+  private replay(topic: string, partition: number): void {
+    const { signal } = this.stopping;
+    const name = partitionName(topic, partition);
+    if (!this.assigned.has(name) || signal.aborted) return;
+    void this.serially(name, () => this.delivery.replayReleased(topic, partition, signal)).catch(
+      (error: Error) => signal.aborted || this.deps.onError(error),
+    );
+  }
+
+  private async onBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch, heartbeat } = payload;
+    const beating = new Heartbeat(heartbeat);
+    try {
+      await this.serially(partitionName(this.deps.names.ours(batch.topic), batch.partition), () => this.deliver(payload, beating));
+    } finally {
+      beating.stop();
+    }
+    // after the commit: the client joins the group anew when it hears of a rebalance
+    if (beating.trouble !== undefined) throw beating.trouble;
+  }
+
+  private async deliver({ batch, resolveOffset, commitOffsetsIfNecessary, isRunning, isStale }: EachBatchPayload, beating: Heartbeat): Promise<void> {
+    const { signal } = this.stopping;
+    const maxBatch = this.spec.maxBatch ?? 500;
+    const topic = this.deps.names.ours(batch.topic);
+    const commit = (offset: string) => commitOffsetsIfNecessary({ topics: [{ topic: batch.topic, partitions: [{ partition: batch.partition, offset }] }] });
+    const goOn = () => !signal.aborted && !this.isPaused && beating.trouble === undefined && isRunning() && !isStale();
+
+    let handled: string | undefined;
+    let committedAt = performance.now();
+    try {
+      for (let first = 0; first < batch.messages.length && goOn(); first += maxBatch) {
+        const messages = batch.messages.slice(first, first + maxBatch);
+        await this.delivery.deliver(
+          messages.map((message) => toBusRecord(topic, batch.partition, message)),
+          signal,
+        );
+        const last = messages.at(-1)?.offset ?? batch.lastOffset();
+        resolveOffset(last);
+        handled = (BigInt(last) + 1n).toString();
+        if (performance.now() - committedAt < COMMIT_EVERY_MS) continue;
+        await commit(handled);
+        handled = undefined;
+        committedAt = performance.now();
+      }
+    } catch (error) {
+      // given up because we stop: what was not handled is not committed and comes again
+      if (!signal.aborted) throw error;
+    } finally {
+      if (handled !== undefined) await commit(handled);
+    }
+  }
+
+  /** One thing at a time per partition: a batch, or the replay of what was released. */
+  private serially(name: string, work: () => Promise<void>): Promise<void> {
+    const run = (this.working.get(name) ?? Promise.resolve()).then(work);
+    const settled: Promise<void> = run
+      .catch(() => undefined)
+      .then(() => {
+        if (this.working.get(name) === settled) this.working.delete(name);
+      });
+    this.working.set(name, settled);
+    return run;
+  }
+}

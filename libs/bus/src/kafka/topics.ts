@@ -1,0 +1,129 @@
+import { ConfigResourceTypes, type Admin, type Kafka } from 'kafkajs';
+import { partitionName } from '../partition-name';
+import { unknownTopic } from '../errors';
+import type { TopicSpec } from '../port';
+import { toAppError } from './errors';
+import type { Names } from './names';
+
+/** What is known of the cluster: its topics, their partitions and ends. One connection for all questions. */
+export class Topics {
+  private admin: Promise<Admin> | undefined;
+  private counts = new Map<string, number>();
+
+  constructor(
+    private readonly kafka: Kafka,
+    private readonly names: Names,
+  ) {}
+
+  /** Partitions of each topic, asked once. @throws AppError `unknown-topic`, at once and not after kafkajs's half minute */
+  async partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (topics.some((topic) => !this.counts.has(topic))) this.counts = await this.readCounts();
+    const missing = topics.find((topic) => !this.counts.has(topic));
+    if (missing !== undefined) throw unknownTopic(missing);
+    return this.counts;
+  }
+
+  /** Where each partition ends, by `topic/partition`. */
+  async ends(topics: readonly string[]): Promise<Map<string, number>> {
+    const admin = await this.connected();
+    const all = await Promise.all(
+      topics.map(async (topic) =>
+        (await admin.fetchTopicOffsets(this.names.onCluster(topic))).map(({ partition, high }) => [partitionName(topic, partition), Number(high)] as const),
+      ),
+    );
+    return new Map(all.flat());
+  }
+
+  async lag(group: string, topics: readonly string[]): Promise<Array<{ topic: string; partition: number; lag: number }>> {
+    const admin = await this.connected();
+    const committed = await admin.fetchOffsets({ groupId: this.names.onCluster(group), topics: topics.map((topic) => this.names.onCluster(topic)) });
+    const all = await Promise.all(
+      committed.map(async ({ topic, partitions }) => {
+        const next = new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+        return (await admin.fetchTopicOffsets(topic)).map(({ partition, high, low }) => ({
+          topic: this.names.ours(topic),
+          partition,
+          lag: Number(high) - Math.max(next.get(partition) ?? 0, Number(low)),
+        }));
+      }),
+    );
+    return all.flat().sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition);
+  }
+
+  /** Three replicas where there are three brokers; the in-sync minimum leaves room for one to be away. */
+  async ensure(specs: readonly TopicSpec[]): Promise<{ created: string[]; different: string[] }> {
+    const admin = await this.connected();
+    const { brokers } = await admin.describeCluster();
+    const replicas = Math.min(3, brokers.length);
+    const before = await this.readCounts();
+    const missing = specs.filter((spec) => !before.has(spec.name));
+    if (missing.length > 0) {
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: missing.map((spec) => ({
+          topic: this.names.onCluster(spec.name),
+          numPartitions: spec.partitions,
+          replicationFactor: replicas,
+          configEntries: [
+            { name: 'cleanup.policy', value: spec.cleanup },
+            { name: 'retention.ms', value: String(spec.retentionMs) },
+            { name: 'min.insync.replicas', value: String(Math.min(spec.minInsyncReplicas, Math.max(1, replicas - 1))) },
+          ],
+        })),
+      });
+    }
+    const existing = specs.filter((spec) => before.has(spec.name));
+    return { created: missing.map((spec) => spec.name), different: await this.differing(admin, existing, before) };
+  }
+
+  async ping(): Promise<void> {
+    await (await this.connected()).describeCluster();
+  }
+
+  async close(): Promise<void> {
+    const admin = await this.admin?.catch(() => undefined);
+    await admin?.disconnect();
+  }
+
+  private async differing(admin: Admin, specs: readonly TopicSpec[], counts: ReadonlyMap<string, number>): Promise<string[]> {
+    if (specs.length === 0) return [];
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: specs.map((spec) => ({
+        type: ConfigResourceTypes.TOPIC,
+        name: this.names.onCluster(spec.name),
+        configNames: ['cleanup.policy', 'retention.ms'],
+      })),
+    });
+    return specs
+      .filter((spec) => {
+        const entries = resources.find((resource) => resource.resourceName === this.names.onCluster(spec.name))?.configEntries ?? [];
+        const is = (name: string, value: string) => entries.find((entry) => entry.configName === name)?.configValue === value;
+        return counts.get(spec.name) !== spec.partitions || !is('cleanup.policy', spec.cleanup) || !is('retention.ms', String(spec.retentionMs));
+      })
+      .map((spec) => spec.name);
+  }
+
+  // all topics, without naming any: naming an unknown one would create it where the cluster allows that
+  private async readCounts(): Promise<Map<string, number>> {
+    const { topics } = await (await this.connected()).fetchTopicMetadata();
+    const ours = topics.filter(({ name }) => this.names.isOurs(name));
+    return new Map(ours.map(({ name, partitions }) => [this.names.ours(name), partitions.length]));
+  }
+
+  private async connected(): Promise<Admin> {
+    this.admin ??= this.connect();
+    try {
+      return await this.admin;
+    } catch (error) {
+      this.admin = undefined;
+      throw toAppError(error);
+    }
+  }
+
+  private async connect(): Promise<Admin> {
+    const admin = this.kafka.admin();
+    await admin.connect();
+    return admin;
+  }
+}
