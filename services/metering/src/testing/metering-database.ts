@@ -1,11 +1,11 @@
 import { newId, type TenantId } from '@weir/kernel';
-import { collectBundle, createPool, provisioner, unitOfWork, type UnitOfWork } from '@weir/tenancy';
+import { collectBundle, createPool, provisioner, unitOfWork, type PlacementKind, type UnitOfWork } from '@weir/tenancy';
 import { freshDatabase, type TestDatabase } from '@weir/testing';
 
 /** A database of one spec, with metering's own way into it. */
 export interface MeteringDatabase extends TestDatabase {
   readonly work: UnitOfWork;
-  newTenant(): Promise<TenantId>;
+  newTenant(kind?: PlacementKind): Promise<TenantId>;
 }
 
 export async function meteringDatabase(): Promise<MeteringDatabase> {
@@ -16,9 +16,9 @@ export async function meteringDatabase(): Promise<MeteringDatabase> {
   return {
     ...database,
     work: unitOfWork(own, 'metering'),
-    newTenant: async () => {
+    newTenant: async (kind = 'schema') => {
       const tenant = newId('ten');
-      await provision(tenant, 'schema');
+      await provision(tenant, kind);
       return tenant;
     },
     drop: async () => {

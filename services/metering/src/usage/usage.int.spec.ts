@@ -158,6 +158,14 @@ describe('counting usage', () => {
     await expect(consumer.ingest([bad])).rejects.toMatchObject({ code: 'malformed-usage', category: 'invalid' });
   });
 
+  it('counts tenants who share the pooled schema apart, under one request id too', async () => {
+    const [first, second] = [await database.newTenant('pooled'), await database.newTenant('pooled')];
+    const settlement = settled({ tenantId: first });
+    await ingest(settlement, { ...settlement, tenantId: second, chargedCredits: 5 }, settlement);
+    expect([await totals(first), await totals(second)]).toMatchObject([{ chargedCredits: 2 }, { chargedCredits: 5 }]);
+    expect(await saidQuota(second)).toMatchObject({ tenantId: second, dayCredits: 5 });
+  });
+
   it('keeps the platform’s own test calls in its own schema, without a quota', async () => {
     await ingest(settled({ tenantId: PLATFORM, purpose: 'validation', chargedCredits: 0, difference: 'validation' }));
     expect(await totals(PLATFORM)).toMatchObject({ upstreamCredits: 2, chargedCredits: 0 });
