@@ -161,7 +161,7 @@ describe('counting usage', () => {
   it('counts tenants who share the pooled schema apart, under one request id too', async () => {
     const [first, second] = [await database.newTenant('pooled'), await database.newTenant('pooled')];
     const settlement = settled({ tenantId: first });
-    await ingest(settlement, { ...settlement, tenantId: second, chargedCredits: 5 }, settlement);
+    await ingest(settlement, { ...settlement, tenantId: second, upstreamCredits: 5, chargedCredits: 5 }, settlement);
     expect([await totals(first), await totals(second)]).toMatchObject([{ chargedCredits: 2 }, { chargedCredits: 5 }]);
     expect(await saidQuota(second)).toMatchObject({ tenantId: second, dayCredits: 5 });
   });
