@@ -1,4 +1,4 @@
-import type { Break, ChainState } from '@weir/event-store';
+import type { Break, ChainState, StoredEvent } from '@weir/event-store';
 import type { WitnessedHead } from '../witness/witness';
 
 /**
@@ -24,20 +24,27 @@ export interface Evidence {
   /** The chain, followed from genesis to the last event. */
   readonly chain: ChainState;
   readonly head: LogHead;
+  /** The furthest that the bus saw. */
   readonly witnessed: WitnessedHead | undefined;
-  /** The event that stands where the bus saw one; undefined when none does. */
-  readonly atWitnessed: { readonly eventId: string; readonly chainHash: string } | undefined;
+  /** The first position at which the bus saw another event, or another chain. */
+  readonly disagreement: number | undefined;
 }
 
 /** undefined when all of it agrees. */
-export function firstFinding({ chain, head, witnessed, atWitnessed }: Evidence): Finding | undefined {
+export function firstFinding({ chain, head, witnessed, disagreement }: Evidence): Finding | undefined {
   if (chain.firstBreak !== undefined) return chain.firstBreak;
+  if (disagreement !== undefined) return { position: disagreement, what: 'rewritten' };
   const { position } = chain;
   if (position < Math.max(head.position, witnessed?.position ?? 0)) return { position: position + 1, what: 'truncated' };
   if (position > head.position) return { position: head.position + 1, what: 'beyond-head' };
-  if (witnessed !== undefined && !agrees(witnessed, atWitnessed)) return { position: witnessed.position, what: 'rewritten' };
   return chain.head === head.chainHash ? undefined : { position, what: 'rewritten' };
 }
 
-const agrees = (witnessed: WitnessedHead, found: Evidence['atWitnessed']): boolean =>
-  found !== undefined && found.eventId === witnessed.eventId && (witnessed.chainHash === undefined || witnessed.chainHash === found.chainHash);
+/** Where a page of a log is first not what the bus saw. */
+export function firstDisagreement(page: readonly StoredEvent[], seen: readonly WitnessedHead[]): number | undefined {
+  const byPosition = new Map(page.map((event) => [event.position, event]));
+  return seen.find((head) => {
+    const event = byPosition.get(head.position);
+    return event !== undefined && (event.eventId !== head.eventId || (head.chainHash !== undefined && head.chainHash !== event.chainHash));
+  })?.position;
+}

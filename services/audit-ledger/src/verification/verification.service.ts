@@ -3,7 +3,7 @@ import { AppError, PLATFORM, fact, rfc3339, type CommandContext, type TenantId }
 import { sqlState, type UnitOfWork } from '@weir/tenancy';
 import type { EventSearch } from '../events/event-search';
 import type { Witness, WitnessedHead } from '../witness/witness';
-import { firstFinding, type Evidence, type Finding, type LogHead } from './verdict';
+import { firstDisagreement, firstFinding, type Evidence, type Finding, type LogHead } from './verdict';
 
 /** What a verification found. */
 export interface Verification {
@@ -35,7 +35,7 @@ export class VerificationService {
 
   async verify(tenant: TenantId, context: CommandContext): Promise<Verification> {
     // before the log, which may have gone on since and must not have gone back
-    const witnessed = await this.witness.headOf(tenant);
+    const witnessed = await this.witness.furthest(tenant);
     const evidence = await this.gather(tenant, witnessed);
     const finding = firstFinding(evidence);
     const { events, position, head } = evidence.chain;
@@ -57,14 +57,15 @@ export class VerificationService {
   private async gather(tenant: TenantId, witnessed: WitnessedHead | undefined): Promise<Evidence> {
     const { head, last } = await this.ends(tenant);
     let chain: ChainState = chainStart(tenant);
-    let atWitnessed: Evidence['atWitnessed'];
+    let disagreement: number | undefined;
     for await (const page of this.events.all(tenant, { after: 0 })) {
       const upToNow = page.filter(({ position }) => position <= last);
+      const [from, to] = [upToNow[0]?.position, upToNow.at(-1)?.position];
+      if (from === undefined || to === undefined) break;
       chain = follow(chain, upToNow);
-      atWitnessed ??= upToNow.find(({ position }) => position === witnessed?.position);
-      if (upToNow.length < page.length) break;
+      disagreement ??= firstDisagreement(upToNow, await this.witness.between(tenant, from, to));
     }
-    return { chain, head, witnessed, atWitnessed };
+    return { chain, head, witnessed, disagreement };
   }
 
   /** The head row and the last event in one statement, so from one snapshot: an append in between changes both. */
