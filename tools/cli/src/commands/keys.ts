@@ -1,0 +1,105 @@
+import type { Argv } from 'yargs';
+import type { Json } from '../api';
+import { limitOption, part, tenantOption, type Commands, type Context } from '../context';
+import { BadNews, UsageError } from '../failures';
+import { readSecret } from '../io';
+import type { Column } from '../output';
+
+const last4 = (key: Json): string => `…${key.last4 ?? ''}`;
+const LIST: Column[] = [['id', 'id'], ['label', 'label'], ['state', 'state'], ['key', last4], ['version', 'activeVersion'], ['scopes', 'scopes'], ['last check', 'lastCheck.outcome'], ['created', 'createdAt']];
+const ONE: Column[] = [
+  ['id', 'id'], ['label', 'label'], ['state', 'state'], ['key', last4], ['active version', 'activeVersion'], ['scopes', 'scopes'], ['versions', versionsOf],
+  ['last check', checkOf], ['', checksOf], ['created', 'createdAt'],
+];
+
+export const keys: Commands = (cli, act) =>
+  cli.command('keys', "Upstream keys: a tenant's own, or with --platform the platform's", (y) =>
+    y
+      .option('tenant', tenantOption)
+      .option('platform', { type: 'boolean', default: false, describe: "The platform's own keys" })
+      .conflicts('platform', 'tenant')
+      .command('list', 'List keys; never the keys themselves', (o) => o.option('limit', limitOption), act(async (context, argv) =>
+        context.out.list(LIST, await context.api.list(await pathOf(context, argv), argv.limit)),
+      ))
+      .command('get <key>', 'Show one: state, versions, last check', (o) => keyArgument(o), act(async (context, argv) =>
+        context.out.record(ONE, await context.api.get(await pathOf(context, argv, argv.key))),
+      ))
+      .command(
+        'add',
+        'Hand in a key, from standard input or typed unseen; it is tried and sealed',
+        (o) =>
+          o
+            .option('label', { type: 'string', describe: 'What to call it' })
+            .example('$0 keys add --platform --label main < key.txt', '')
+            .example('$0 keys add -t acme', 'and type it'),
+        act(async (context, argv) => {
+          const key = await secret(context);
+          judged(context, await context.api.post(await pathOf(context, argv), { body: { key, label: argv.label } }));
+        }),
+      )
+      .command('rotate <key>', 'Hand in its successor; calls in flight finish on the old version', (o) => keyArgument(o), act(async (context, argv) => {
+        const key = await secret(context);
+        judged(context, await context.api.post(`${await pathOf(context, argv, argv.key)}/versions`, { body: { key } }));
+      }))
+      .command('check <key>', 'Try it against the upstream now', (o) => keyArgument(o), act(async (context, argv) =>
+        judged(context, await context.api.post(`${await pathOf(context, argv, argv.key)}/check`)),
+      ))
+      .command('remove <key>', 'Destroy every version of it', (o) => keyArgument(o), act(async (context, argv) => {
+        await context.api.delete(await pathOf(context, argv, argv.key));
+        context.out.note(`${argv.key} is destroyed`);
+      }))
+      .command('quarantine <key>', "Let no call use one of the platform's keys", (o) => because(o), act(async (context, argv) => standing(context, argv, 'quarantine')))
+      .command('reinstate <key>', 'Let calls use it again', (o) => because(o), act(async (context, argv) => standing(context, argv, 'reinstate')))
+      .demandCommand(1, 'keys: what about them?'),
+  );
+
+interface Of {
+  tenant?: string | undefined;
+  platform: boolean;
+}
+interface Named {
+  key: string;
+}
+interface Because {
+  because?: string | undefined;
+}
+
+const keyArgument = <T>(y: Argv<T>) => y.positional('key', { type: 'string', demandOption: true, describe: 'Id (key_…), never the key itself' });
+const because = <T>(y: Argv<T>) => keyArgument(y).option('because', { type: 'string', describe: 'The reason, for the record' });
+
+async function pathOf(context: Context, { platform, tenant }: Of, key?: string): Promise<string> {
+  const base = platform ? '/v1/upstream-keys' : `/v1/tenants/${await context.tenant(tenant)}/upstream-keys`;
+  return key === undefined ? base : `${base}/${part(key)}`;
+}
+
+async function secret({ io }: Context): Promise<string> {
+  const key = await readSecret(io, 'Upstream key');
+  if (key === '') throw new UsageError('no key was given on standard input');
+  return key;
+}
+
+/** The tenant's own keys have no quarantine: their owner removes them. */
+async function standing(context: Context, argv: Of & Named & Because, route: 'quarantine' | 'reinstate'): Promise<void> {
+  if (!argv.platform) throw new UsageError(`${route} is for the platform's keys: add --platform`);
+  context.out.record(ONE, await context.api.post(`${await pathOf(context, argv, argv.key)}/${route}`, { body: { because: argv.because } }));
+}
+
+/** A key that was sealed and that the upstream does not take is bad news to a script, though the API said yes. */
+function judged({ out }: Context, key: Json): void {
+  out.record(ONE, key);
+  const outcome = (key.lastCheck as { outcome?: string } | null)?.outcome;
+  if (outcome !== undefined && outcome !== 'accepted') throw new BadNews(`the upstream does not take the key: ${outcome}`);
+}
+
+function versionsOf(key: Json): string {
+  return (key.versions as Json[]).map((v) => `${v.version} ${v.state} …${v.last4}${v.because === null ? '' : ` (${v.because})`}`).join('\n') || '-';
+}
+
+function checkOf(key: Json): unknown {
+  return key.lastCheck === null ? null : `${key.lastCheck.outcome} at ${String(key.lastCheck.at).slice(0, 19)}Z, version ${key.lastCheck.version}`;
+}
+
+function checksOf(key: Json): unknown {
+  const failed = ((key.lastCheck?.checks ?? []) as Json[]).filter(({ result }) => result === 'failed');
+  return failed.length === 0 ? undefined : failed.map(({ evidence, nextStep }) => `${evidence} ${nextStep ?? ''}`.trim()).join('\n');
+}

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Json } from '../api';
+import { limitOption, part, type Commands, type Context } from '../context';
+import { BadNews } from '../failures';
+import type { Column } from '../output';
+
+const LIST: Column[] = [['id', 'id'], ['slug', 'slug'], ['status', 'status'], ['key mode', 'keyMode'], ['plan', planOf], ['placement', 'placement'], ['created', 'createdAt']];
+const ONE: Column[] = [
+  ['id', 'id'], ['slug', 'slug'], ['name', 'name'], ['status', 'status'], ['key mode', 'keyMode'], ['plan', planOf], ['placement', 'placement'],
+  ['trial ends', 'trialEndsAt'], ['default project', 'defaultProject'], ['created', 'createdAt'], ['version', 'version'],
+];
+const OPERATION: Column[] = [['operation', 'id'], ['status', 'status'], ['tenant', 'tenantId'], ['detail', 'detail'], ['created', 'createdAt'], ['finished', 'finishedAt']];
+
+const KEY_MODES = ['shared', 'byo', 'hybrid'] as const;
+const DEFAULT_WAIT_S = 30;
+
+export const tenants: Commands = (cli, act) =>
+  cli.command('tenants', 'Tenants: create, look at, suspend, move between plans', (y) =>
+    y
+      .command(
+        'list',
+        'List tenants',
+        (o) => o.option('limit', limitOption),
+        act(async ({ api, out }, { limit }) => out.list(LIST, await api.list('/v1/tenants', limit))),
+      )
+      .command('get <tenant>', 'Show one', (o) => tenantArgument(o), act(async (context, argv) => one(context, argv, (path) => context.api.get(path))))
+      .command(
+        'create <slug>',
+        'Create a tenant',
+        (o) =>
+          o
+            .positional('slug', { type: 'string', demandOption: true, describe: 'Short name: a to z, 0 to 9, hyphens' })
+            .option('name', { type: 'string', describe: 'Name for people; the slug unless said otherwise' })
+            .option('plan', { type: 'string', default: 'free', describe: 'Id of a published plan' })
+            .option('key-mode', { choices: KEY_MODES, describe: "Whose upstream key its calls use; the plan's first unless said otherwise" })
+            .option('placement', { choices: ['schema', 'pooled'] as const, describe: 'Where its data lives' })
+            .option('wait', { type: 'number', describe: `Seconds to wait until it is ready (${DEFAULT_WAIT_S} if no number is given)` })
+            .example('$0 tenants create acme --plan pro --wait', 'and come back when it can be used'),
+        act((context, argv) => create(context, argv)),
+      )
+      .command('suspend <tenant>', 'Refuse its calls from here on', (o) => tenantArgument(o), act(async (context, argv) => one(context, argv, (path) => context.api.post(`${path}/suspend`))))
+      .command('resume <tenant>', 'Let it call again', (o) => tenantArgument(o), act(async (context, argv) => one(context, argv, (path) => context.api.post(`${path}/resume`))))
+      .command('offboard <tenant>', 'End its calls for good; its data stays readable', (o) => tenantArgument(o), act(async (context, argv) => one(context, argv, (path) => context.api.post(`${path}/offboard`))))
+      .command(
+        'plan <tenant> <plan>',
+        'Put it on a plan',
+        (o) => tenantArgument(o).positional('plan', { type: 'string', demandOption: true }).option('plan-version', { type: 'number', describe: 'The latest published unless said otherwise' }),
+        act(async (context, argv) =>
+          one(context, argv, (path) => context.api.put(`${path}/plan`, { body: { plan: argv.plan, version: argv.planVersion } })),
+        ),
+      )
+      .command(
+        'key-mode <tenant> <mode>',
+        'Whose upstream key its calls use',
+        (o) => tenantArgument(o).positional('mode', { choices: KEY_MODES, demandOption: true }),
+        act(async (context, argv) => one(context, argv, (path) => context.api.put(`${path}/key-mode`, { body: { mode: argv.mode } }))),
+      )
+      .demandCommand(1, 'tenants: what about them?'),
+  );
+
+interface Named {
+  tenant: string;
+}
+
+interface CreateOptions {
+  slug: string;
+  name?: string | undefined;
+  plan: string;
+  keyMode?: string | undefined;
+  placement?: string | undefined;
+  wait?: number | undefined;
+}
+
+const tenantArgument = <T>(y: import('yargs').Argv<T>) => y.positional('tenant', { type: 'string', demandOption: true, describe: 'Id or slug' });
+
+async function one({ tenant, out }: Context, argv: Named, ask: (path: string) => Promise<Json>): Promise<void> {
+  out.record(ONE, await ask(`/v1/tenants/${await tenant(argv.tenant)}`));
+}
+
+async function create({ api, out }: Context, { wait, ...argv }: CreateOptions): Promise<void> {
+  const { slug, name, plan, keyMode, placement } = argv;
+  // yargs reads a bare --wait as NaN
+  const seconds = wait === undefined ? 0 : Number.isNaN(wait) ? DEFAULT_WAIT_S : wait;
+  const deadline = Date.now() + seconds * 1_000;
+  let operation = await api.post('/v1/tenants', {
+    body: { slug, name, plan, keyMode, placement },
+    headers: seconds === 0 ? {} : { prefer: `wait=${Math.ceil(Math.min(seconds, 30))}` },
+  });
+  while (operation.status === 'running' && Date.now() < deadline) {
+    await sleep(250);
+    operation = await api.get(`/v1/operations/${part(operation.id)}`);
+  }
+  if (operation.tenant !== null && !out.json) out.record(ONE, operation.tenant);
+  else out.record(OPERATION, operation);
+  if (operation.status === 'failed') throw new BadNews(`the tenant could not be made: ${operation.detail}`);
+  if (operation.status === 'running' && seconds > 0) throw new BadNews(`the tenant is not ready after ${seconds} s; its operation goes on`);
+}
+
+function planOf(tenant: Json): string {
+  return `${tenant.plan.id}@${tenant.plan.version}`;
+}

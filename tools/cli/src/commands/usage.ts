@@ -1,0 +1,55 @@
+import type { Json } from '../api';
+import { tenantOption, type Commands } from '../context';
+import type { Column } from '../output';
+
+export const usage: Commands = (cli, act) =>
+  cli.command(
+    'usage',
+    "Calls and credits of a tenant by day, endpoint, …; with --all every tenant's, and why upstream and charge differ",
+    (y) =>
+      y
+        .option('tenant', tenantOption)
+        .option('all', { type: 'boolean', default: false, describe: 'Over all tenants' })
+        .conflicts('all', 'tenant')
+        .option('from', { type: 'string', describe: 'First day, 2026-11-01; the first of the month unless said otherwise' })
+        .option('to', { type: 'string', describe: 'Last day' })
+        .option('group-by', { type: 'string', describe: 'Comma-separated: day, endpoint, project, token, key, keyOwner, keyMode, mode, cache; tenant with --all' })
+        .option('mode', { choices: ['live', 'test', 'all'] as const, describe: 'Of live tokens, test tokens or both' })
+        .option('csv', { type: 'boolean', describe: 'As CSV' })
+        .example('$0 usage -t acme --group-by day,endpoint', '')
+        .example('$0 usage --all --group-by tenant,key --from 2026-11-01', ''),
+    act(async (context, { tenant, all, from, to, groupBy, mode, csv }) => {
+      const { api, out, io, session } = context;
+      const everyone = all || (tenant === undefined && session.tenant === undefined);
+      const path = everyone ? '/v1/usage' : `/v1/tenants/${await context.tenant(tenant)}/usage`;
+      const query = { from, to, groupBy, mode };
+      if (csv === true) {
+        for await (const chunk of await api.stream(path, { query, headers: { accept: 'text/csv' } })) io.stdout.write(chunk);
+        return;
+      }
+      const report = await api.get(path, { query });
+      if (out.json) return out.raw(report);
+      out.list(columnsOf(report), { data: [...report.data, { ...report.totals, total: true }], nextCursor: null });
+      if (report.differences !== undefined) out.note(`taken upstream and not charged, by reason: ${JSON.stringify(report.differences)}`);
+    }),
+  );
+
+interface Options {
+  tenant?: string | undefined;
+  all: boolean;
+  from?: string | undefined;
+  to?: string | undefined;
+  groupBy?: string | undefined;
+  mode?: string | undefined;
+  csv?: boolean | undefined;
+}
+
+const SUMS: Column[] = [['calls', 'calls'], ['upstream credits', 'upstreamCredits'], ['unsettled', 'unsettledCredits'], ['charged credits', 'chargedCredits']];
+
+/** The groups are the members of a row that are no sums; the last row is the total. */
+function columnsOf(report: Json): Column[] {
+  const sums = new Set(SUMS.map(([, member]) => member));
+  const members = Object.keys(report.data[0] ?? {}).filter((member) => !sums.has(member));
+  const groups = members.map((member, i): Column => [member.replace(/([A-Z])/g, ' $1'), (row: Json) => (row.total === true ? (i === 0 ? 'total' : ' ') : row[member])]);
+  return [...groups, ...SUMS];
+}
