@@ -38,6 +38,8 @@ export interface Distributed {
   readonly services: ReadonlyMap<ServiceName, readonly ServiceProcess[]>;
   /** One replica; counts from 1. Its `kill`, `stop` and `start` may be called in turn. */
   service(name: ServiceName, replica?: number): ServiceProcess;
+  /** Starts every replica that is down, at its old address. */
+  startAgain(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -96,7 +98,15 @@ export async function startDistributed(options: DistributedOptions): Promise<Dis
     await Promise.all(processes.map((replica) => timed(replica, progress)));
     const addresses = new Map([...services].map(([name, replicas]) => [name, replicas.map(({ url }) => url)]));
     const edge = await startEdge({ host: '127.0.0.1', port: options.port ?? 0, replicas: addresses });
-    return { url: edge.url, databaseUrl, simulator, services, service: pick(services), stop: () => stopAll(edge, processes, simulator) };
+    return {
+      url: edge.url,
+      databaseUrl,
+      simulator,
+      services,
+      service: pick(services),
+      startAgain: async () => void (await Promise.all(processes.filter(({ pid }) => pid === undefined).map((replica) => timed(replica, progress)))),
+      stop: () => stopAll(edge, processes, simulator),
+    };
   } catch (error) {
     await Promise.all(started.map((part) => part.stop()));
     throw error;

@@ -12,6 +12,7 @@ async function run(options: StackOptions): Promise<() => Promise<void>> {
     return parts.stop;
   }
   const stack = await startStack(options, process.env, progress);
+  process.on('SIGHUP', () => void stack.startAgain().catch((error: Error) => progress(error.message)));
   process.stdout.write(welcome(stack, options.dataDir));
   return stack.stop;
 }
@@ -24,6 +25,7 @@ function welcome({ file, madeOperatorToken }: Stack, dataDir: string): string {
     ...call,
     ...(madeOperatorToken ? [`operator token (kept in stack.json, shown once): ${file.operatorToken}`] : []),
     `Addresses, pids and tokens are in ${dataDir}/stack.json, logs in ${dataDir}/stack/logs. Ctrl-C stops all of it.`,
+    `A service that ends stays down; kill -HUP ${process.pid} starts those that are down.`,
     '',
   ].join('\n');
 }

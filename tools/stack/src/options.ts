@@ -12,7 +12,7 @@ export interface StackOptions {
 const MAX_REPLICAS = 20;
 
 export const HELP = `weir stack: the distributed shape on this machine: Postgres, Kafka, Redis and a KMS endpoint, the upstream's simulator, a process per
-service, an edge that routes by path. Writes <data dir>/stack.json.
+service, an edge that routes by path. Writes <data dir>/stack.json. SIGINT and SIGTERM stop all of it; SIGHUP starts the services that are down.
 
   --replicas <service>=<n>   so many processes of a service; all=<n> for each; may be repeated (${SERVICES.join(', ')})
   --only <part>,…            the parts alone (${PARTS.join(', ')})

@@ -18,6 +18,8 @@ export interface StackFile {
   readonly simulatorUrl: string;
   readonly operatorToken: string;
   readonly tenants: readonly DemoTenant[];
+  /** The launcher's: SIGTERM stops all of it, SIGHUP starts the services that are down. */
+  readonly pid: number;
   readonly services: Readonly<Partial<Record<ServiceName, readonly { url: string; managementUrl: string; pid: number | undefined }[]>>>;
   /** `url` is Weir's database, as the superuser; `adminUrl` the server. */
   readonly postgres?: Where & { adminUrl: string };

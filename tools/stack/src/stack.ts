@@ -4,7 +4,7 @@ import { mintToken } from '@weir/access';
 import { AppError } from '@weir/kernel';
 import { Health, startManagement } from '@weir/service-host';
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import { ensureDemo } from './demo';
+import { ensureDemo, type DemoTenant } from './demo';
 import { startDistributed, type Distributed } from './distributed';
 import { repository, type Progress } from './install/cache';
 import type { StackOptions } from './options';
@@ -16,6 +16,8 @@ export interface Stack {
   readonly file: StackFile;
   /** No earlier run had made an operator's token, and none was given. */
   readonly madeOperatorToken: boolean;
+  /** Starts the services that are down, at their old addresses. */
+  startAgain(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -56,24 +58,30 @@ export async function startStack(options: StackOptions, environment: Environment
         simulatorUrl: distributed.simulator.url,
         operatorToken,
         tenants,
+        pid: process.pid,
         services: describeServices(distributed),
         ...describeParts(parts, distributed.databaseUrl),
       };
       writeStackFile(options.dataDir, file);
       return file;
     };
-    // before the demo, so that its tokens are never the only copy of a run that was cut off
-    write(before.tenants ?? []);
-    const file = environment['WEIR_DEMO'] === 'off' ? write(before.tenants ?? []) : write(await demo(distributed, operatorToken, environment, before));
-    return { file, madeOperatorToken: given === undefined, stop };
+    const known = before.tenants ?? [];
+    // also before the demo: should that fail or be cut off, the operator's token is not lost
+    write(known);
+    const tenants = environment['WEIR_DEMO'] === 'off' ? known : await demo(distributed, operatorToken, environment, known);
+    const startAgain = async () => {
+      await distributed.startAgain();
+      write(tenants);
+    };
+    return { file: write(tenants), madeOperatorToken: given === undefined, startAgain, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function demo({ url, simulator }: Distributed, operatorToken: string, environment: Environment, before: Partial<StackFile>) {
-  return ensureDemo({ url, operatorToken, simulatorUrl: environment['WEIR_UPSTREAM_URL'] ? undefined : simulator.url, known: before.tenants ?? [] });
+function demo({ url, simulator }: Distributed, operatorToken: string, environment: Environment, known: StackFile['tenants']): Promise<DemoTenant[]> {
+  return ensureDemo({ url, operatorToken, simulatorUrl: environment['WEIR_UPSTREAM_URL'] ? undefined : simulator.url, known });
 }
 
 /** Ready when every service has a replica that is. */
