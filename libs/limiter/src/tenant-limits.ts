@@ -26,7 +26,9 @@ export function tenantLimits({ terms, overrides, leaseMs, now }: TenantPolicy): 
       capacity: bucket?.limit ?? terms.bucket.capacity,
       refillPerSecond: bucket?.refillPerSecond ?? terms.bucket.refillPerSecond,
     }),
-    endpointBuckets: Object.fromEntries(Object.entries(terms.endpointBuckets).map(([endpoint, rate]) => [endpoint, within(rate)])),
+    endpointBuckets: Object.fromEntries(
+      Object.entries(terms.endpointBuckets).map(([endpoint, rate]) => [endpoint, within(rate)]),
+    ),
     dailyCredits: credits(of('daily-quota') ?? terms.dailyCredits),
     monthlyCredits: credits(of('monthly-quota') ?? terms.monthlyCredits),
     concurrency: Math.min(of('concurrency') ?? terms.concurrency, MAX_CAPACITY),
@@ -36,7 +38,9 @@ export function tenantLimits({ terms, overrides, leaseMs, now }: TenantPolicy): 
 
 /** By the limit that each replaces; an override ends at its expiry, whether or not anybody removes it. */
 export const activeOverrides = (overrides: readonly LimitOverride[], now: number): ReadonlyMap<PolicyName, LimitOverride> =>
-  new Map(overrides.filter(({ expiresAt }) => expiresAt === null || expiresAt > now).map((override) => [override.name, override]));
+  new Map(
+    overrides.filter(({ expiresAt }) => expiresAt === null || expiresAt > now).map((override) => [override.name, override]),
+  );
 
 /**
  * What an upstream key may do.

@@ -1,6 +1,16 @@
 import { mintToken } from '@weir/access';
 import { postgresBus, type Bus } from '@weir/bus';
-import { ROLES, TOPICS, planTerms, stateTopic, type ApiTokenState, type PlanState, type PlanTerms, type Role, type TenantState } from '@weir/contracts';
+import {
+  ROLES,
+  TOPICS,
+  planTerms,
+  stateTopic,
+  type ApiTokenState,
+  type PlanState,
+  type PlanTerms,
+  type Role,
+  type TenantState,
+} from '@weir/contracts';
 import { eventLog, startRelay, type EventLog, type StateChange } from '@weir/event-store';
 import { PLATFORM, fact, newId, type CommandContext, type ProjectId, type TenantId } from '@weir/kernel';
 import { collectBundle, createPool, provisioner, unitOfWork, type ServiceName } from '@weir/tenancy';
@@ -79,9 +89,23 @@ export async function startTestPlatform(database: TestDatabase): Promise<TestPla
       const plan = await newPlan(terms);
       const [id, project] = [newId('ten'), newId('prj')];
       await provision.provision(id, 'schema');
-      const registration = { slug: 'spec', name: 'Spec', plan, keyMode: 'shared' as const, placement: 'schema' as const, trialEndsAt: null };
+      const registration = {
+        slug: 'spec',
+        name: 'Spec',
+        plan,
+        keyMode: 'shared' as const,
+        placement: 'schema' as const,
+        trialEndsAt: null,
+      };
       const { name: _, ...rest } = registration;
-      const tenant: TenantState = { ...rest, id, status: 'active', defaultProject: project, version: 2, registeredAt: Date.now() };
+      const tenant: TenantState = {
+        ...rest,
+        id,
+        status: 'active',
+        defaultProject: project,
+        version: 2,
+        registeredAt: Date.now(),
+      };
       const minted = ROLES.map((role) => ({ role, ...mintToken({ mode: 'live' }) }));
       await events.append({
         tenant: id,
@@ -89,7 +113,10 @@ export async function startTestPlatform(database: TestDatabase): Promise<TestPla
         expected: 'none',
         events: [fact('tenant.registered', registration), fact('project.created', { projectId: project, name: 'default' })],
         context: contextOf(id),
-        states: [{ topic: stateTopic('tenant'), key: id, body: tenant }, ...minted.map((token) => tokenState(id, project, token))],
+        states: [
+          { topic: stateTopic('tenant'), key: id, body: tenant },
+          ...minted.map((token) => tokenState(id, project, token)),
+        ],
       });
       const tokens = Object.fromEntries(minted.map(({ role, token }) => [role, token])) as Record<Role, string>;
       return { id, project, plan: `${plan.id}@${plan.version}`, tokens };
@@ -109,10 +136,19 @@ export async function startTestPlatform(database: TestDatabase): Promise<TestPla
   };
 }
 
-function tokenState(tenantId: TenantId, projectId: ProjectId, token: { id: ApiTokenState['id']; mode: 'live' | 'test'; role: Role; secretHash: string }): StateChange {
+function tokenState(
+  tenantId: TenantId,
+  projectId: ProjectId,
+  token: { id: ApiTokenState['id']; mode: 'live' | 'test'; role: Role; secretHash: string },
+): StateChange {
   const { id, mode, role, secretHash } = token;
   const body: ApiTokenState = { id, tenantId, projectId, mode, role, secretHash, expiresAt: null };
   return { topic: stateTopic('api-token'), key: id, body };
 }
 
-const contextOf = (commandId: string): CommandContext => ({ actor: { type: 'service', id: 'spec' }, commandId, at: Date.now(), action: 'spec' });
+const contextOf = (commandId: string): CommandContext => ({
+  actor: { type: 'service', id: 'spec' },
+  commandId,
+  at: Date.now(),
+  action: 'spec',
+});

@@ -7,7 +7,17 @@ import { chainStart, contentHash, follow, type EventLog } from '@weir/event-stor
 import { fact, newId, type CommandContext } from '@weir/kernel';
 import type { Host } from '@weir/service-host';
 import { schemaOf } from '@weir/tenancy';
-import { client, eventually, freshDatabase, startTestPlatform, startTestService, type Client, type TestDatabase, type TestPlatform, type TestTenant } from '@weir/testing';
+import {
+  client,
+  eventually,
+  freshDatabase,
+  startTestPlatform,
+  startTestService,
+  type Client,
+  type TestDatabase,
+  type TestPlatform,
+  type TestTenant,
+} from '@weir/testing';
 import { Client as Postgres } from 'pg';
 import { definition } from './index';
 
@@ -39,25 +49,44 @@ afterAll(async () => {
   await database.drop();
 });
 
-const by = (commandId: string, actor: CommandContext['actor'] = { type: 'operator', id: 'op-1' }): CommandContext => ({ actor, commandId, at: Date.now(), action: 'spec' });
+const by = (commandId: string, actor: CommandContext['actor'] = { type: 'operator', id: 'op-1' }): CommandContext => ({
+  actor,
+  commandId,
+  at: Date.now(),
+  action: 'spec',
+});
 
 /** A tenant whose log has `events` events and has been seen on the bus to its end. */
 async function tenantWith(events: number): Promise<TestTenant> {
   const tenant = await platform.newTenant();
   const names = Array.from({ length: events - 2 }, (_, n) => fact('tenant.renamed', { name: `name ${n} – ü` }));
-  await log.append({ tenant: tenant.id, stream: `tenant/${tenant.id}`, expected: 'exists', events: names, context: by('rename') });
+  await log.append({
+    tenant: tenant.id,
+    stream: `tenant/${tenant.id}`,
+    expected: 'exists',
+    events: names,
+    context: by('rename'),
+  });
   await seen(tenant, events);
   return tenant;
 }
 
 const seen = (tenant: TestTenant, position: number) =>
   eventually(async () => {
-    const { rows } = await superuser.query('select 1 from weir_audit_ledger.witnessed_heads where tenant_id = $1 and position = $2', [tenant.id, position]);
+    const { rows } = await superuser.query(
+      'select 1 from weir_audit_ledger.witnessed_heads where tenant_id = $1 and position = $2',
+      [tenant.id, position],
+    );
     expect(rows).toHaveLength(1);
   });
 
-const verify = async (tenant: TestTenant) => (await client(host.url, tenant.tokens.auditor)('POST', `/v1/tenants/${tenant.id}/audit/verify`)).body;
-const tamper = (tenant: TestTenant, sql: string, values: unknown[] = []) => superuser.query(sql.replaceAll('events', `${schemaOf(tenant.id)}.events`).replaceAll('log_', `${schemaOf(tenant.id)}.log_`), values);
+const verify = async (tenant: TestTenant) =>
+  (await client(host.url, tenant.tokens.auditor)('POST', `/v1/tenants/${tenant.id}/audit/verify`)).body;
+const tamper = (tenant: TestTenant, sql: string, values: unknown[] = []) =>
+  superuser.query(
+    sql.replaceAll('events', `${schemaOf(tenant.id)}.events`).replaceAll('log_', `${schemaOf(tenant.id)}.log_`),
+    values,
+  );
 
 describe('verification', () => {
   it('finds an untouched log intact, and leaves a receipt in it each time', async () => {
@@ -85,8 +114,18 @@ describe('verification', () => {
 
   it('stays right while others append', async () => {
     const tenant = await tenantWith(3);
-    const rename = (n: number) => log.append({ tenant: tenant.id, stream: `tenant/${tenant.id}`, expected: 'any', events: [fact('tenant.renamed', { name: 'x' })], context: by(`r${n}`) });
-    const [results] = await Promise.all([Promise.all(Array.from({ length: 8 }, () => verify(tenant))), Promise.all(Array.from({ length: 40 }, (_, n) => rename(n)))]);
+    const rename = (n: number) =>
+      log.append({
+        tenant: tenant.id,
+        stream: `tenant/${tenant.id}`,
+        expected: 'any',
+        events: [fact('tenant.renamed', { name: 'x' })],
+        context: by(`r${n}`),
+      });
+    const [results] = await Promise.all([
+      Promise.all(Array.from({ length: 8 }, () => verify(tenant))),
+      Promise.all(Array.from({ length: 40 }, (_, n) => rename(n))),
+    ]);
     expect(results.map(({ result, because }) => [result, because])).toEqual(results.map(() => ['intact', null]));
   });
 
@@ -98,7 +137,19 @@ describe('verification', () => {
 
   it('A1 finds an edit of each field of the envelope', async () => {
     const tenant = await tenantWith(4);
-    for (const column of ['author', 'actor_type', 'actor_id', 'reason', 'action', 'request_id', 'causation_id', 'correlation_id', 'command_id', 'type', 'stream']) {
+    for (const column of [
+      'author',
+      'actor_type',
+      'actor_id',
+      'reason',
+      'action',
+      'request_id',
+      'causation_id',
+      'correlation_id',
+      'command_id',
+      'type',
+      'stream',
+    ]) {
       const { rows } = await tamper(tenant, `select ${column} as value from events where position = 3`);
       await tamper(tenant, `update events set ${column} = 'forged' where position = 3`);
       expect(await verify(tenant)).toMatchObject({ result: 'broken', firstBreak: 3, because: 'content-altered' });
@@ -112,7 +163,10 @@ describe('verification', () => {
     const event = (await log.read(tenant.id, { after: 3, limit: 1 }))[0];
     if (event === undefined) throw new Error('no event');
     const forged = { ...event, bytes: '{"name":"forged"}' };
-    await tamper(tenant, `update events set data = $1, content_hash = decode($2, 'hex') where position = 4`, [forged.bytes, contentHash(forged)]);
+    await tamper(tenant, `update events set data = $1, content_hash = decode($2, 'hex') where position = 4`, [
+      forged.bytes,
+      contentHash(forged),
+    ]);
     expect(await verify(tenant)).toMatchObject({ result: 'broken', firstBreak: 4, because: 'chain-broken' });
   });
 
@@ -145,7 +199,13 @@ describe('verification', () => {
   it('A1 finds a cut-off end, and one whose head row was set back with it, by what the bus has seen', async () => {
     const cut = await tenantWith(6);
     await tamper(cut, 'delete from events where position > 4');
-    expect(await verify(cut)).toMatchObject({ result: 'broken', position: 4, firstBreak: 5, because: 'truncated', witnessed: { position: 6 } });
+    expect(await verify(cut)).toMatchObject({
+      result: 'broken',
+      position: 4,
+      firstBreak: 5,
+      because: 'truncated',
+      witnessed: { position: 6 },
+    });
 
     const careful = await tenantWith(6);
     await tamper(careful, 'delete from events where position > 4');
@@ -186,7 +246,10 @@ describe('verification', () => {
   });
 
   it("verifies the platform's own log", async () => {
-    expect((await operator('POST', '/v1/platform/audit/verify')).body).toMatchObject({ result: 'intact', receipt: { log: 'own' } });
+    expect((await operator('POST', '/v1/platform/audit/verify')).body).toMatchObject({
+      result: 'intact',
+      receipt: { log: 'own' },
+    });
   });
 
   async function copyOf(tenant: TestTenant, from: number, to: number): Promise<void> {
@@ -204,12 +267,18 @@ describe('verification', () => {
     for (const event of await log.read(tenant.id, { after: 0, limit: 100 })) {
       state = follow({ ...state, firstBreak: undefined }, [event]);
       if (event.position < from) continue;
-      await tamper(tenant, `update events set content_hash = decode($2, 'hex'), chain_hash = decode($3, 'hex') where position = $1`, [event.position, contentHash(event), state.head]);
+      await tamper(
+        tenant,
+        `update events set content_hash = decode($2, 'hex'), chain_hash = decode($3, 'hex') where position = $1`,
+        [event.position, contentHash(event), state.head],
+      );
     }
   }
 
   const setHead = (tenant: TestTenant, position: number) =>
-    tamper(tenant, 'update log_heads set position = $1, chain_hash = (select chain_hash from events where position = $1)', [position]);
+    tamper(tenant, 'update log_heads set position = $1, chain_hash = (select chain_hash from events where position = $1)', [
+      position,
+    ]);
 });
 
 describe('the list of events', () => {
@@ -251,9 +320,19 @@ describe('the list of events', () => {
 
   it('is narrowed by type, actor and time', async () => {
     const tenant = await tenantWith(4);
-    const append = (commandId: string, type: string) => log.append({ tenant: tenant.id, stream: `tenant/${tenant.id}`, expected: 'any', events: [fact(type, {})], context: by(commandId, { type: 'token', id: 'tok_x' }) });
+    const append = (commandId: string, type: string) =>
+      log.append({
+        tenant: tenant.id,
+        stream: `tenant/${tenant.id}`,
+        expected: 'any',
+        events: [fact(type, {})],
+        context: by(commandId, { type: 'token', id: 'tok_x' }),
+      });
     await append('s', 'tenant.suspended');
-    const list = async (query: string) => (await operator('GET', `/v1/tenants/${tenant.id}/events?${query}`)).body.data.map((event: { position: number }) => event.position);
+    const list = async (query: string) =>
+      (await operator('GET', `/v1/tenants/${tenant.id}/events?${query}`)).body.data.map(
+        (event: { position: number }) => event.position,
+      );
     const suspendedAt = (await log.read(tenant.id, { after: 4, limit: 1 }))[0]?.recordedAt ?? '';
     await append('r', 'tenant.resumed');
     expect(await list('type=tenant.renamed')).toEqual([3, 4]);
@@ -267,7 +346,13 @@ describe('the list of events', () => {
 
   it('E10 gives a number beyond 2^53 as it was sent, in pages and in exports', async () => {
     const tenant = await tenantWith(3);
-    await log.append({ tenant: tenant.id, stream: 'tenant/x', expected: 'any', events: [fact('tenant.renamed', { name: 'n', big: 9_007_199_254_740_993n })], context: by('big') });
+    await log.append({
+      tenant: tenant.id,
+      stream: 'tenant/x',
+      expected: 'any',
+      events: [fact('tenant.renamed', { name: 'n', big: 9_007_199_254_740_993n })],
+      context: by('big'),
+    });
     for (const headers of [{}, NDJSON]) {
       const url = new URL(`/v1/tenants/${tenant.id}/events?after=3`, host.url);
       const text = await (await fetch(url, { headers: { authorization: `Bearer ${tenant.tokens.auditor}`, ...headers } })).text();
@@ -308,7 +393,11 @@ describe('the export', () => {
     expect(await theirs()).toMatchObject({ result: 'broken', firstBreak: (await verify(tenant)).firstBreak });
   });
 
-  const positions = (ndjson: string) => ndjson.split('\n').filter(Boolean).map((line) => (JSON.parse(line) as { position: number }).position);
+  const positions = (ndjson: string) =>
+    ndjson
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => (JSON.parse(line) as { position: number }).position);
 
   /** What the stand-alone verifier prints; it leaves with 1 for a broken log. */
   async function stranger(ndjson: string): Promise<{ result: string; firstBreak: number | null }> {
@@ -347,7 +436,8 @@ describe('access', () => {
 
   it.each(routes)('G2 %s %s is for auditors, admins and owners', async (method, path) => {
     const tenant = await tenantWith(3);
-    const status = async (token: string | undefined) => (await client(host.url, token)(method, `/v1/tenants/${tenant.id}/${path}`)).status;
+    const status = async (token: string | undefined) =>
+      (await client(host.url, token)(method, `/v1/tenants/${tenant.id}/${path}`)).status;
     for (const role of ['owner', 'admin', 'auditor'] as const) expect(await status(tenant.tokens[role])).toBe(200);
     expect(await status(tenant.tokens.member)).toBe(403);
     expect(await status(platform.operatorToken)).toBe(200);
@@ -371,7 +461,12 @@ describe('access', () => {
       await own.query('begin');
       await own.query('select weir.enter($1)', [tenant.id]);
       await own.query('savepoint s');
-      for (const sql of [`update events set data = '{}'`, 'delete from events', 'truncate events', `insert into events select tenant_id, 99, gen_random_uuid(), stream, 99, type, schema_version, data, occurred_at, recorded_at, author, actor_type, actor_id, action, reason, request_id, causation_id, correlation_id, command_id, content_hash, chain_hash from events limit 1`]) {
+      for (const sql of [
+        `update events set data = '{}'`,
+        'delete from events',
+        'truncate events',
+        `insert into events select tenant_id, 99, gen_random_uuid(), stream, 99, type, schema_version, data, occurred_at, recorded_at, author, actor_type, actor_id, action, reason, request_id, causation_id, correlation_id, command_id, content_hash, chain_hash from events limit 1`,
+      ]) {
         await expect(own.query(sql)).rejects.toThrow(/permission denied|row-level security/);
         await own.query('rollback to savepoint s');
       }

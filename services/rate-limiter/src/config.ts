@@ -6,5 +6,10 @@ export interface RateLimiterConfig extends LimiterConfig {
 
 export const settings: Settings<RateLimiterConfig> = {
   ...limiterSettings,
-  demandRetentionMs: integer('WEIR_DEMAND_RETENTION_MS', 'How long the demand of a minute is kept, for the shares of a key', 7_200_000, { min: 60_000 }),
+  demandRetentionMs: integer(
+    'WEIR_DEMAND_RETENTION_MS',
+    'How long the demand of a minute is kept, for the shares of a key',
+    7_200_000,
+    { min: 60_000 },
+  ),
 };

@@ -6,9 +6,16 @@ export const projectNotFound = () => notFound('project');
 export const keyNotFound = () => notFound('upstream key');
 
 export const unknownLimit = (name: string) =>
-  new AppError('unknown-limit', 'not-found', `There is no limit ${name.slice(0, 60)} that an override can replace; there are: ${LIMIT_NAMES.join(', ')}.`);
+  new AppError(
+    'unknown-limit',
+    'not-found',
+    `There is no limit ${name.slice(0, 60)} that an override can replace; there are: ${LIMIT_NAMES.join(', ')}.`,
+  );
 
 export const expiredAlready = () => invalid('expiresAt must be in the future.', { field: 'expiresAt' });
 export const rateOfNoBucket = () => invalid('refillPerSecond belongs to tenant-bucket alone.', { field: 'refillPerSecond' });
 export const bucketTooSlow = (most: number) =>
-  invalid(`At this rate a bucket may hold ${most} at most, so that it fills within 30 days. Give a lower limit or a higher refillPerSecond.`, { field: 'limit', most });
+  invalid(
+    `At this rate a bucket may hold ${most} at most, so that it fills within 30 days. Give a lower limit or a higher refillPerSecond.`,
+    { field: 'limit', most },
+  );

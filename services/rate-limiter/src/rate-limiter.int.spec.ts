@@ -1,8 +1,39 @@
-import { DEMAND_TOPIC, SIGNAL_TOPIC, stateTopic, type Demand, type KeyCeilingState, type LimitPolicyState, type UpstreamKeyState } from '@weir/contracts';
-import { PLATFORM, canonicalJson, fact, newId, newUuid, rfc3339, utcDay, utcMonth, type KeyId, type TenantId } from '@weir/kernel';
+import {
+  DEMAND_TOPIC,
+  SIGNAL_TOPIC,
+  stateTopic,
+  type Demand,
+  type KeyCeilingState,
+  type LimitPolicyState,
+  type UpstreamKeyState,
+} from '@weir/contracts';
+import {
+  PLATFORM,
+  canonicalJson,
+  fact,
+  newId,
+  newUuid,
+  rfc3339,
+  utcDay,
+  utcMonth,
+  type KeyId,
+  type TenantId,
+} from '@weir/kernel';
 import { keyLimits, redisLimiterStore } from '@weir/limiter';
 import type { Host } from '@weir/service-host';
-import { client, eventually, freshDatabase, freshRedis, startTestPlatform, startTestService, type Client, type TestDatabase, type TestPlatform, type TestRedis, type TestTenant } from '@weir/testing';
+import {
+  client,
+  eventually,
+  freshDatabase,
+  freshRedis,
+  startTestPlatform,
+  startTestService,
+  type Client,
+  type TestDatabase,
+  type TestPlatform,
+  type TestRedis,
+  type TestTenant,
+} from '@weir/testing';
 import { tiklive } from '@weir/upstream-catalog';
 import { Redis } from 'ioredis';
 import { definition } from './index';
@@ -17,7 +48,10 @@ let connection: Redis;
 beforeAll(async () => {
   [database, redis] = await Promise.all([freshDatabase(), freshRedis()]);
   platform = await startTestPlatform(database);
-  host = await startTestService(definition, { database, environment: { WEIR_REDIS_URL: redis.url, WEIR_OPERATOR_TOKEN: platform.operatorToken } });
+  host = await startTestService(definition, {
+    database,
+    environment: { WEIR_REDIS_URL: redis.url, WEIR_OPERATOR_TOKEN: platform.operatorToken },
+  });
   operator = client(host.url, platform.operatorToken);
   connection = new Redis(redis.url);
 });
@@ -56,7 +90,10 @@ async function stateOf<T>(topic: string, key: string): Promise<T | null | undefi
 
 describe('the limits of a tenant', () => {
   it('are those of its plan, each with its use now and where it comes from', async () => {
-    const tenant = await knownTenant({ monthlyCredits: 9_000, endpointBuckets: { userid: { capacity: 3, refillPerSecond: 0.001 } } });
+    const tenant = await knownTenant({
+      monthlyCredits: 9_000,
+      endpointBuckets: { userid: { capacity: 3, refillPerSecond: 0.001 } },
+    });
     const store = redisLimiterStore(connection, { prefix: 'weir:limit' });
     const now = Date.now();
     await store.takeTenant({
@@ -65,7 +102,14 @@ describe('the limits of a tenant', () => {
       takeId: 'a-call',
       endpoint: 'userid',
       cost: 2,
-      limits: { bucket: { capacity: 60, refillPerSecond: 0.01 }, endpointBuckets: { userid: { capacity: 3, refillPerSecond: 0.001 } }, dailyCredits: 5_000, monthlyCredits: 9_000, concurrency: 5, leaseMs: 60_000 },
+      limits: {
+        bucket: { capacity: 60, refillPerSecond: 0.01 },
+        endpointBuckets: { userid: { capacity: 3, refillPerSecond: 0.001 } },
+        dailyCredits: 5_000,
+        monthlyCredits: 9_000,
+        concurrency: 5,
+        leaseMs: 60_000,
+      },
       ledger: { day: utcDay(now), dayCredits: 0, month: utcMonth(now), monthCredits: 0 },
     });
 
@@ -74,10 +118,27 @@ describe('the limits of a tenant', () => {
     expect(headers.get('etag')).toBe('"0"');
     expect(body.data).toEqual([
       { name: 'tenant-bucket', unit: 'calls', limit: 60, used: 1, remaining: 59, resetAt: expect.any(String), source },
-      { name: 'daily-quota', unit: 'credits', limit: 5_000, used: 2, remaining: 4_998, resetAt: rfc3339(Date.parse(utcDay(now)) + 86_400_000), source },
+      {
+        name: 'daily-quota',
+        unit: 'credits',
+        limit: 5_000,
+        used: 2,
+        remaining: 4_998,
+        resetAt: rfc3339(Date.parse(utcDay(now)) + 86_400_000),
+        source,
+      },
       { name: 'monthly-quota', unit: 'credits', limit: 9_000, used: 2, remaining: 8_998, resetAt: expect.any(String), source },
       { name: 'concurrency', unit: 'slots', limit: 5, used: 1, remaining: 4, resetAt: null, source },
-      { name: 'endpoint-bucket', endpoint: 'userid', unit: 'calls', limit: 3, used: 1, remaining: 2, resetAt: expect.any(String), source },
+      {
+        name: 'endpoint-bucket',
+        endpoint: 'userid',
+        unit: 'calls',
+        limit: 3,
+        used: 1,
+        remaining: 2,
+        resetAt: expect.any(String),
+        source,
+      },
     ]);
   });
 
@@ -86,8 +147,15 @@ describe('the limits of a tenant', () => {
     const expiresAt = rfc3339(Date.now() + 3_600_000);
     const path = `/v1/tenants/${tenant.id}/limits/daily-quota`;
     const put = await operator('PUT', path, { limit: 7, expiresAt });
-    expect([put.status, put.body, put.headers.get('etag')]).toEqual([200, { name: 'daily-quota', limit: 7, refillPerSecond: null, expiresAt }, '"1"']);
-    expect((await limitsOf(tenant)).get('daily-quota')).toMatchObject({ limit: 7, source: { from: 'override', plan: tenant.plan, expiresAt } });
+    expect([put.status, put.body, put.headers.get('etag')]).toEqual([
+      200,
+      { name: 'daily-quota', limit: 7, refillPerSecond: null, expiresAt },
+      '"1"',
+    ]);
+    expect((await limitsOf(tenant)).get('daily-quota')).toMatchObject({
+      limit: 7,
+      source: { from: 'override', plan: tenant.plan, expiresAt },
+    });
 
     const topic = stateTopic('limit-policy');
     await eventually(async () =>
@@ -100,14 +168,22 @@ describe('the limits of a tenant', () => {
     expect((await operator('DELETE', path)).status).toBe(204);
     expect((await operator('DELETE', path)).status).toBe(204);
     expect((await limitsOf(tenant)).get('daily-quota')).toMatchObject({ limit: 5_000, source: { from: 'plan' } });
-    await eventually(async () => expect(await stateOf<LimitPolicyState>(topic, tenant.id)).toEqual({ tenantId: tenant.id, overrides: [] }));
+    await eventually(async () =>
+      expect(await stateOf<LimitPolicyState>(topic, tenant.id)).toEqual({ tenantId: tenant.id, overrides: [] }),
+    );
   });
 
   it('fall back to the plan by themselves when an override expires', async () => {
     const tenant = await knownTenant();
-    await operator('PUT', `/v1/tenants/${tenant.id}/limits/tenant-bucket`, { limit: 9, refillPerSecond: 1.5, expiresAt: rfc3339(Date.now() + 700) });
+    await operator('PUT', `/v1/tenants/${tenant.id}/limits/tenant-bucket`, {
+      limit: 9,
+      refillPerSecond: 1.5,
+      expiresAt: rfc3339(Date.now() + 700),
+    });
     expect((await limitsOf(tenant)).get('tenant-bucket')).toMatchObject({ limit: 9 });
-    await eventually(async () => expect((await limitsOf(tenant)).get('tenant-bucket')).toMatchObject({ limit: 60, source: { from: 'plan' } }));
+    await eventually(async () =>
+      expect((await limitsOf(tenant)).get('tenant-bucket')).toMatchObject({ limit: 60, source: { from: 'plan' } }),
+    );
   });
 
   it('are not changed over somebody else’s change: an If-Match of an older version is refused', async () => {
@@ -147,13 +223,24 @@ describe('an upstream key', () => {
       tenant: owner,
       stream: `upstream-key/${id}`,
       expected: 'any',
-      events: [body === null ? fact('upstream-key.removed', { keyId: id }) : fact('upstream-key.version-activated', { keyId: id, version: 1, scopes: [] })],
+      events: [
+        body === null
+          ? fact('upstream-key.removed', { keyId: id })
+          : fact('upstream-key.version-activated', { keyId: id, version: 1, scopes: [] }),
+      ],
       context: { actor: { type: 'service', id: 'spec' }, commandId: `${id}/${body === null}`, at: Date.now(), action: 'spec' },
       states: [{ topic: stateTopic('upstream-key'), key: id, body }],
     });
   const ceilingOf = (id: KeyId) => stateOf<KeyCeilingState>(stateTopic('key-ceiling'), id);
   const publish = (topic: string, key: string, ...values: unknown[]) =>
-    platform.bus.publish(values.map((value) => ({ topic, key, value: Buffer.from(canonicalJson(value)), headers: { 'content-type': 'application/json' } })));
+    platform.bus.publish(
+      values.map((value) => ({
+        topic,
+        key,
+        value: Buffer.from(canonicalJson(value)),
+        headers: { 'content-type': 'application/json' },
+      })),
+    );
 
   it('gets a ceiling of what the upstream sells, whoever owns it, and loses it with the key', async () => {
     const tenant = await platform.newTenant();
@@ -170,15 +257,52 @@ describe('an upstream key', () => {
     const [heavy, light] = [await platform.newTenant({ weight: 4 }), await knownTenant()];
     await eventually(async () => expect((await operator('GET', `/v1/upstream-keys/${id}/shares`)).status).toBe(200));
     const minute = Math.floor(Date.now() / 60_000) * 60_000;
-    const asked = (tenant: TestTenant, rest: Partial<Demand>): Demand => ({ eventId: newUuid(), keyId: id, tenantId: tenant.id, minute, admitted: 0, refused: {}, waitedMs: 0, ...rest });
+    const asked = (tenant: TestTenant, rest: Partial<Demand>): Demand => ({
+      eventId: newUuid(),
+      keyId: id,
+      tenantId: tenant.id,
+      minute,
+      admitted: 0,
+      refused: {},
+      waitedMs: 0,
+      ...rest,
+    });
     const first = asked(heavy, { admitted: 30, refused: { 'upstream-key': 50, 'daily-quota': 3 } });
     // the same again, and of another fetcher, and of an hour ago
-    await publish(DEMAND_TOPIC, id, first, asked(heavy, { admitted: 10, refused: { 'upstream-key': 10 }, waitedMs: 250 }), first, asked(light, { admitted: 10, refused: { 'fair-share': 20 } }), asked(light, { minute: minute - 3_600_000, admitted: 999 }));
-    const signal = { eventId: newUuid(), keyId: id, keyVersion: 1, owner: PLATFORM, tenantId: light.id, endpoint: 'userid', requestId: 'req_1' };
+    await publish(
+      DEMAND_TOPIC,
+      id,
+      first,
+      asked(heavy, { admitted: 10, refused: { 'upstream-key': 10 }, waitedMs: 250 }),
+      first,
+      asked(light, { admitted: 10, refused: { 'fair-share': 20 } }),
+      asked(light, { minute: minute - 3_600_000, admitted: 999 }),
+    );
+    const signal = {
+      eventId: newUuid(),
+      keyId: id,
+      keyVersion: 1,
+      owner: PLATFORM,
+      tenantId: light.id,
+      endpoint: 'userid',
+      requestId: 'req_1',
+    };
     const refusedAt = Date.now();
-    await publish(SIGNAL_TOPIC, id, { ...signal, signal: 'rate-limited', retryAfterMs: 1_500, at: refusedAt }, { ...signal, signal: 'rate-limited', retryAfterMs: null, at: refusedAt - 5_000 }, { ...signal, signal: 'accepted', retryAfterMs: null, at: refusedAt + 1 });
+    await publish(
+      SIGNAL_TOPIC,
+      id,
+      { ...signal, signal: 'rate-limited', retryAfterMs: 1_500, at: refusedAt },
+      { ...signal, signal: 'rate-limited', retryAfterMs: null, at: refusedAt - 5_000 },
+      { ...signal, signal: 'accepted', retryAfterMs: null, at: refusedAt + 1 },
+    );
     const store = redisLimiterStore(connection, { prefix: 'weir:limit' });
-    await store.takeKey({ keyId: id, tenant: light.id, project: light.project, takeId: 'x', limits: keyLimits({ ceiling: undefined, keyRate: tiklive.keyRate, leaseMs: 60_000 }) });
+    await store.takeKey({
+      keyId: id,
+      tenant: light.id,
+      project: light.project,
+      takeId: 'x',
+      limits: keyLimits({ ceiling: undefined, keyRate: tiklive.keyRate, leaseMs: 60_000 }),
+    });
 
     await eventually(async () => {
       const { body } = await operator('GET', `/v1/upstream-keys/${id}/shares?minutes=3`);
@@ -188,7 +312,14 @@ describe('an upstream key', () => {
         now: [{ name: 'upstream-key', limit: tiklive.keyRate.burst, used: 1 }],
         lastRefusal: { at: rfc3339(refusedAt), endpoint: 'userid', tenantId: light.id, retryAfterMs: 1_500 },
         tenants: [
-          { tenantId: heavy.id, admitted: 40, refused: { 'upstream-key': 60, 'daily-quota': 3 }, waitedMs: 250, weight: 4, fairShare: 40 },
+          {
+            tenantId: heavy.id,
+            admitted: 40,
+            refused: { 'upstream-key': 60, 'daily-quota': 3 },
+            waitedMs: 250,
+            weight: 4,
+            fairShare: 40,
+          },
           { tenantId: light.id, admitted: 10, refused: { 'fair-share': 20 }, waitedMs: 0, weight: 1, fairShare: 10 },
         ],
         fairness: 1,
@@ -197,7 +328,8 @@ describe('an upstream key', () => {
   });
 
   it('is not found when nobody has heard of it', async () => {
-    for (const id of [newId('key'), 'key_x', 'x']) expect((await operator('GET', `/v1/upstream-keys/${id}/shares`)).body.code).toBe('not-found');
+    for (const id of [newId('key'), 'key_x', 'x'])
+      expect((await operator('GET', `/v1/upstream-keys/${id}/shares`)).body.code).toBe('not-found');
   });
 });
 
@@ -205,8 +337,14 @@ describe('access', () => {
   it("G1 another tenant's limits answer as an unknown tenant's", async () => {
     const [mine, other] = [await knownTenant(), await knownTenant()];
     const asOwner = client(host.url, mine.tokens.owner);
-    for (const [method, path, body] of [['GET', 'limits', undefined], ['PUT', 'limits/daily-quota', { limit: 1 }], ['DELETE', 'limits/daily-quota', undefined]] as const) {
-      const [theirs, nobodys] = await Promise.all([other.id, newId('ten')].map((id) => asOwner(method, `/v1/tenants/${id}/${path}`, body)));
+    for (const [method, path, body] of [
+      ['GET', 'limits', undefined],
+      ['PUT', 'limits/daily-quota', { limit: 1 }],
+      ['DELETE', 'limits/daily-quota', undefined],
+    ] as const) {
+      const [theirs, nobodys] = await Promise.all(
+        [other.id, newId('ten')].map((id) => asOwner(method, `/v1/tenants/${id}/${path}`, body)),
+      );
       const seen = ({ status, body: { requestId: _, ...rest } }: NonNullable<typeof theirs>) => ({ status, rest });
       expect(theirs?.status).toBe(404);
       expect(theirs && seen(theirs)).toEqual(nobodys && seen(nobodys));
@@ -216,7 +354,8 @@ describe('access', () => {
   it('G2 roles reach what is theirs: limits are for members to read and for operators to change, shares for operators', async () => {
     const tenant = await knownTenant();
     const path = `/v1/tenants/${tenant.id}/limits`;
-    const status = async (role: keyof TestTenant['tokens'], ...call: Parameters<Client>) => (await client(host.url, tenant.tokens[role])(...call)).status;
+    const status = async (role: keyof TestTenant['tokens'], ...call: Parameters<Client>) =>
+      (await client(host.url, tenant.tokens[role])(...call)).status;
     for (const role of ['owner', 'admin', 'member'] as const) expect(await status(role, 'GET', path)).toBe(200);
     expect(await status('auditor', 'GET', path)).toBe(403);
     for (const role of ['owner', 'admin', 'member', 'auditor'] as const) {

@@ -15,7 +15,12 @@ describe('docs/event-log-format.md', () => {
   it('has an example whose chain is the one that we compute', () => {
     const tenant = events[0]?.tenantId ?? 'ten_';
     expect(page).toContain(`Genesis is \`${genesis(tenant)}\``);
-    expect(follow(chainStart(tenant), events)).toEqual({ position: 2, events: 2, head: events[1]?.chainHash, firstBreak: undefined });
+    expect(follow(chainStart(tenant), events)).toEqual({
+      position: 2,
+      events: 2,
+      head: events[1]?.chainHash,
+      firstBreak: undefined,
+    });
   });
 
   it('shows an event as we write it, to the byte', () => expect(events.map(eventJson)).toEqual(example));

@@ -40,7 +40,7 @@ export class EventSearch {
   /** All of them, up to `limit`, a page in memory at a time and no transaction open between. */
   async *all(log: TenantId, filter: EventFilter, limit = Infinity): AsyncGenerator<StoredEvent[]> {
     let { after } = filter;
-    for (let left = limit; left > 0; ) {
+    for (let left = limit; left > 0;) {
       const asked = Math.min(PAGE, left);
       const events = await this.page(log, { ...filter, after }, asked);
       yield events;

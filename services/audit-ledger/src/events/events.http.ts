@@ -25,7 +25,10 @@ const search = z.strictObject({
 });
 type Search = z.infer<typeof search>;
 
-const DOCS = { query: search, responses: { 200: { description: `Events, oldest first: a page, or with Accept: ${NDJSON} all of them, one a line` } } };
+const DOCS = {
+  query: search,
+  responses: { 200: { description: `Events, oldest first: a page, or with Accept: ${NDJSON} all of them, one a line` } },
+};
 
 @Controller('v1')
 export class EventsController {
@@ -34,7 +37,12 @@ export class EventsController {
   @Get('tenants/:t/events')
   @Needs('auditor', "A tenant's events")
   @Describes(DOCS)
-  ofTenant(@Tenant() tenant: TenantId, @Query(parse(search)) query: Search, @Headers('accept') accept: string | undefined, @Res() reply: FastifyReply) {
+  ofTenant(
+    @Tenant() tenant: TenantId,
+    @Query(parse(search)) query: Search,
+    @Headers('accept') accept: string | undefined,
+    @Res() reply: FastifyReply,
+  ) {
     return this.answer(tenant, query, accept, reply);
   }
 

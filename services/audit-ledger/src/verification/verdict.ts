@@ -45,6 +45,9 @@ export function firstDisagreement(page: readonly StoredEvent[], seen: readonly W
   const byPosition = new Map(page.map((event) => [event.position, event]));
   return seen.find((head) => {
     const event = byPosition.get(head.position);
-    return event !== undefined && (event.eventId !== head.eventId || (head.chainHash !== undefined && head.chainHash !== event.chainHash));
+    return (
+      event !== undefined &&
+      (event.eventId !== head.eventId || (head.chainHash !== undefined && head.chainHash !== event.chainHash))
+    );
   })?.position;
 }

@@ -15,7 +15,13 @@ describe('the verdict on a log', () => {
     expect(finding({})).toBeUndefined();
     expect(finding({ witnessed: undefined })).toBeUndefined();
     expect(finding({ witnessed: head(5) })).toBeUndefined();
-    expect(finding({ chain: { position: 0, head: 'g', events: 0, firstBreak: undefined }, head: { position: 0, chainHash: 'g' }, witnessed: undefined })).toBeUndefined();
+    expect(
+      finding({
+        chain: { position: 0, head: 'g', events: 0, firstBreak: undefined },
+        head: { position: 0, chainHash: 'g' },
+        witnessed: undefined,
+      }),
+    ).toBeUndefined();
   });
 
   it('names the first break of the chain before anything else', () => {
@@ -28,7 +34,8 @@ describe('the verdict on a log', () => {
     expect(finding({ witnessed: head(7) })).toEqual({ position: 6, what: 'truncated' });
   });
 
-  it('names the first event after the head row', () => expect(finding({ head: head(3), witnessed: head(3) })).toEqual({ position: 4, what: 'beyond-head' }));
+  it('names the first event after the head row', () =>
+    expect(finding({ head: head(3), witnessed: head(3) })).toEqual({ position: 4, what: 'beyond-head' }));
 
   it('names a chain that is not the one of the head row, or not the witnessed one', () => {
     expect(finding({ head: { position: 5, chainHash: 'other' } })).toEqual({ position: 5, what: 'rewritten' });

@@ -14,7 +14,9 @@ const verification = z.object({
   witnessed: z.object({ position: z.number(), at: z.string() }).nullable(),
   receipt: z.object({ log: z.enum(['own', 'platform']), position: z.number() }),
 });
-const DOCS = { responses: { 200: { description: 'What was found; the log has an audit.verified event of it', schema: verification } } };
+const DOCS = {
+  responses: { 200: { description: 'What was found; the log has an audit.verified event of it', schema: verification } },
+};
 
 @Controller('v1')
 export class VerificationController {

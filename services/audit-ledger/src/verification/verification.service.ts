@@ -79,13 +79,20 @@ export class VerificationService {
       ),
     );
     const row = rows[0];
-    if (row === undefined) throw new AppError('log-without-head', 'internal', 'The log has no head row: it cannot be verified, nor appended to.');
+    if (row === undefined)
+      throw new AppError('log-without-head', 'internal', 'The log has no head row: it cannot be verified, nor appended to.');
     return { head: { position: Number(row.position), chainHash: row.chain_hash }, last: Number(row.last) };
   }
 
   private async record(tenant: TenantId, data: object, context: CommandContext): Promise<Verification['receipt']> {
     const append = async (log: TenantId) => {
-      const appended = await this.log.append({ tenant: log, stream: `audit/${tenant}`, expected: 'any', events: [fact('audit.verified', data)], context });
+      const appended = await this.log.append({
+        tenant: log,
+        stream: `audit/${tenant}`,
+        expected: 'any',
+        events: [fact('audit.verified', data)],
+        context,
+      });
       if (appended.outcome === 'conflict') throw new Error('an append at any version met a conflict');
       return appended.last;
     };

@@ -42,7 +42,13 @@ export class Witness {
          select tenant_id, position, event_id, decode(chain_hash, 'hex'), at
          from unnest($1::text[], $2::bigint[], $3::uuid[], $4::text[], $5::bigint[]) as seen(tenant_id, position, event_id, chain_hash, at)
          order by tenant_id on conflict do nothing`,
-        [rows.map((e) => e.tenantId), rows.map((e) => e.position), rows.map((e) => e.id), rows.map((e) => e.chainHash ?? null), rows.map((e) => Date.parse(e.time))],
+        [
+          rows.map((e) => e.tenantId),
+          rows.map((e) => e.position),
+          rows.map((e) => e.id),
+          rows.map((e) => e.chainHash ?? null),
+          rows.map((e) => Date.parse(e.time)),
+        ],
       ),
     );
   }
@@ -58,7 +64,10 @@ export class Witness {
   /** Those from a position to another, both inclusive, in order. */
   async between(log: TenantId, from: number, to: number): Promise<WitnessedHead[]> {
     const { rows } = await this.work.inControl((sql) =>
-      sql.query<Row>(`select ${COLUMNS} from witnessed_heads where tenant_id = $1 and position between $2 and $3 order by position`, [log, from, to]),
+      sql.query<Row>(
+        `select ${COLUMNS} from witnessed_heads where tenant_id = $1 and position between $2 and $3 order by position`,
+        [log, from, to],
+      ),
     );
     return rows.map(toHead);
   }
@@ -85,6 +94,7 @@ export class WitnessConsumer {
 
 function eventOf(record: BusRecord): CloudEvent {
   const event = fromRecord(record);
-  if (event === undefined || event.position < 1 || event.tenantId === '') throw new AppError('not-an-event', 'invalid', 'The record is no event of a log.');
+  if (event === undefined || event.position < 1 || event.tenantId === '')
+    throw new AppError('not-an-event', 'invalid', 'The record is no event of a log.');
   return event;
 }

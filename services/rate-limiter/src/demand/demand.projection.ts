@@ -53,7 +53,12 @@ export class DemandProjection {
         [keyId, from, to],
       ),
     );
-    return rows.map((row) => ({ tenantId: row.tenant_id, admitted: Number(row.admitted), refused: row.refused, waitedMs: Number(row.waited_ms) }));
+    return rows.map((row) => ({
+      tenantId: row.tenant_id,
+      admitted: Number(row.admitted),
+      refused: row.refused,
+      waitedMs: Number(row.waited_ms),
+    }));
   }
 }
 

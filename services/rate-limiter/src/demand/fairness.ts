@@ -32,7 +32,10 @@ export function fairDivision(parts: readonly Part[], capacity: number): number[]
  * (Jain, Chiu, Hawe 1984, DEC-TR-301). null when nobody asked.
  */
 export function fairnessIndex(parts: readonly Part[]): number | null {
-  const fair = fairDivision(parts, parts.reduce((sum, { admitted }) => sum + admitted, 0));
+  const fair = fairDivision(
+    parts,
+    parts.reduce((sum, { admitted }) => sum + admitted, 0),
+  );
   const ratios = parts.flatMap(({ admitted, wanted }, i) => (wanted > 0 && fair[i] ? [admitted / fair[i]] : []));
   const squares = ratios.reduce((sum, x) => sum + x * x, 0);
   if (squares === 0) return null;

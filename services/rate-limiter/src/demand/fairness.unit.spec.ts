@@ -8,7 +8,8 @@ describe('the fair division of a key', () => {
 
   it('divides a scarce key by weight', () => expect(fairDivision([part(0, 100), part(0, 100, 4)], 50)).toEqual([10, 40]));
 
-  it('passes on what one does not want', () => expect(fairDivision([part(0, 100), part(0, 5), part(0, 100)], 45)).toEqual([20, 5, 20]));
+  it('passes on what one does not want', () =>
+    expect(fairDivision([part(0, 100), part(0, 5), part(0, 100)], 45)).toEqual([20, 5, 20]));
 
   it('gives one who is alone all of it', () => expect(fairDivision([part(0, 100, 0.1)], 45)).toEqual([45]));
 });

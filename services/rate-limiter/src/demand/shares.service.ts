@@ -59,8 +59,15 @@ export class SharesService {
       this.refusals.last(keyId),
       this.limiter.inspectKey({ keyId, limits: keyLimits({ ceiling, keyRate: tiklive.keyRate, leaseMs: LEASE_MS }) }),
     ]);
-    const parts = asked.map((each): Part => ({ admitted: each.admitted, wanted: wanted(each), weight: this.weightOf(each.tenantId) }));
-    const fair = fairDivision(parts, asked.reduce((sum, { admitted }) => sum + admitted, 0));
+    const parts = asked.map((each): Part => ({
+      admitted: each.admitted,
+      wanted: wanted(each),
+      weight: this.weightOf(each.tenantId),
+    }));
+    const fair = fairDivision(
+      parts,
+      asked.reduce((sum, { admitted }) => sum + admitted, 0),
+    );
     const { keyId: _, ...rest } = ceiling;
     return {
       keyId,

@@ -34,7 +34,10 @@ export class KeyCeilings {
     const body = ceiling === null ? null : canonicalJson(ceiling);
     try {
       await this.work.inTenant(owner, async (sql) => {
-        const { rows } = await sql.query<{ body: string | null }>('select body from published_states where tenant_id = $1 and topic = $2 and key = $3', [owner, TOPIC, keyId]);
+        const { rows } = await sql.query<{ body: string | null }>(
+          'select body from published_states where tenant_id = $1 and topic = $2 and key = $3',
+          [owner, TOPIC, keyId],
+        );
         if ((rows[0]?.body ?? null) === body) return;
         await publishStates(sql, [{ topic: TOPIC, key: keyId, body: ceiling }]);
       });

@@ -60,6 +60,8 @@ export class UpstreamSignalConsumer {
 
   @Consumes(SIGNAL_TOPIC, 'rate-limiter.upstream-signals', { maxBatch: 100 })
   async onSignals(@Payload() records: readonly BusRecord[]): Promise<void> {
-    await this.refusals.remember(records.map(({ value }) => upstreamSignal.schema.parse(JSON.parse(value?.toString('utf8') ?? 'null'))));
+    await this.refusals.remember(
+      records.map(({ value }) => upstreamSignal.schema.parse(JSON.parse(value?.toString('utf8') ?? 'null'))),
+    );
   }
 }

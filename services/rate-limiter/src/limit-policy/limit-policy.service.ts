@@ -1,5 +1,15 @@
 import type { StateTable } from '@weir/access';
-import { stateTopic, type LimitName, type LimitOverride, type LimitPolicyEvent, type LimitPolicyState, type PlanState, type PlanTerms, type QuotaState, type TenantState } from '@weir/contracts';
+import {
+  stateTopic,
+  type LimitName,
+  type LimitOverride,
+  type LimitPolicyEvent,
+  type LimitPolicyState,
+  type PlanState,
+  type PlanTerms,
+  type QuotaState,
+  type TenantState,
+} from '@weir/contracts';
 import type { EventLog } from '@weir/event-store';
 import type { Clock, CommandContext, Decide, ProjectId, TenantId } from '@weir/kernel';
 import { activeOverrides, tenantLimits, type LimiterStore } from '@weir/limiter';
@@ -33,22 +43,37 @@ export class LimitPolicyService {
     const overrides = activeOverrides([...state.values()], now);
     const limits = tenantLimits({ terms, overrides: [...overrides.values()], leaseMs: LEASE_MS, now });
     const look = (endpoint: string) =>
-      this.limiter.inspectTenant({ tenant: id, project: project ?? tenant.defaultProject, endpoint, limits, ledger: this.tables.quotas.get(id) });
+      this.limiter.inspectTenant({
+        tenant: id,
+        project: project ?? tenant.defaultProject,
+        endpoint,
+        limits,
+        ledger: this.tables.quotas.get(id),
+      });
 
     const general = await look('');
     const endpoints = Object.keys(limits.endpointBuckets ?? {});
-    const ofEndpoints = await Promise.all(endpoints.map(async (endpoint) => (await look(endpoint)).filter(({ name }) => name === 'endpoint-bucket')));
+    const ofEndpoints = await Promise.all(
+      endpoints.map(async (endpoint) => (await look(endpoint)).filter(({ name }) => name === 'endpoint-bucket')),
+    );
     const of = { plan: tenant.plan, overrides, now };
     return {
       limits: [
         ...general.map((standing) => limitView(standing, of)),
-        ...ofEndpoints.flatMap((standings, i) => standings.map((standing) => limitView(standing, { ...of, endpoint: endpoints[i] ?? '' }))),
+        ...ofEndpoints.flatMap((standings, i) =>
+          standings.map((standing) => limitView(standing, { ...of, endpoint: endpoints[i] ?? '' })),
+        ),
       ],
       version,
     };
   }
 
-  async set(id: TenantId, override: LimitOverride, context: CommandContext, ifVersion: number | undefined): Promise<{ override: LimitOverride; version: number }> {
+  async set(
+    id: TenantId,
+    override: LimitOverride,
+    context: CommandContext,
+    ifVersion: number | undefined,
+  ): Promise<{ override: LimitOverride; version: number }> {
     if (override.name === 'tenant-bucket') assertFills(override, this.planOf(id).terms, context.at);
     const { version } = await this.decide(id, setOverride(override, context.at), context, ifVersion);
     return { override, version };
@@ -58,7 +83,12 @@ export class LimitPolicyService {
     await this.decide(id, removeOverride(name), context, ifVersion);
   }
 
-  private decide(id: TenantId, decision: Decide<LimitPolicy, LimitPolicyEvent>, context: CommandContext, ifVersion: number | undefined) {
+  private decide(
+    id: TenantId,
+    decision: Decide<LimitPolicy, LimitPolicyEvent>,
+    context: CommandContext,
+    ifVersion: number | undefined,
+  ) {
     return this.events.decide({
       tenant: id,
       stream: stream(id),

@@ -3,7 +3,13 @@ import { fact, type Decide } from '@weir/kernel';
 import { limitPolicy, removeOverride, setOverride, type LimitPolicy } from './limit-policy';
 
 const NOW = 1_000;
-const daily = (over: Partial<LimitOverride> = {}): LimitOverride => ({ name: 'daily-quota', limit: 10, refillPerSecond: null, expiresAt: NOW + 1, ...over });
+const daily = (over: Partial<LimitOverride> = {}): LimitOverride => ({
+  name: 'daily-quota',
+  limit: 10,
+  refillPerSecond: null,
+  expiresAt: NOW + 1,
+  ...over,
+});
 const set = (override: LimitOverride) => fact('limit-policy.override-set', override);
 const removed = fact('limit-policy.override-removed', { name: 'daily-quota' } as const);
 
@@ -29,10 +35,14 @@ describe('a limit policy', () => {
   });
 
   it('refuses an expiry that has passed', () =>
-    expect(() => decide([], setOverride(daily({ expiresAt: NOW }), NOW))).toThrow(expect.objectContaining({ code: 'invalid-request' })));
+    expect(() => decide([], setOverride(daily({ expiresAt: NOW }), NOW))).toThrow(
+      expect.objectContaining({ code: 'invalid-request' }),
+    ));
 
   it('refuses a rate for a limit that has none', () => {
-    expect(() => decide([], setOverride(daily({ refillPerSecond: 1 }), NOW))).toThrow(expect.objectContaining({ code: 'invalid-request' }));
+    expect(() => decide([], setOverride(daily({ refillPerSecond: 1 }), NOW))).toThrow(
+      expect.objectContaining({ code: 'invalid-request' }),
+    );
     const bucket = daily({ name: 'tenant-bucket', refillPerSecond: 1 });
     expect(decide([], setOverride(bucket, NOW))).toEqual([set(bucket)]);
   });

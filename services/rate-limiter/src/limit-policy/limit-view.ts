@@ -23,7 +23,10 @@ export interface LimitView {
   readonly source: LimitSource;
 }
 
-export function limitView(standing: Standing, of: { plan: PlanRef; overrides: ReadonlyMap<LimitName, LimitOverride>; now: number; endpoint?: string }): LimitView {
+export function limitView(
+  standing: Standing,
+  of: { plan: PlanRef; overrides: ReadonlyMap<LimitName, LimitOverride>; now: number; endpoint?: string },
+): LimitView {
   const { name, unit, limit, used, remaining, resetMs } = standing;
   const plan = `${of.plan.id}@${of.plan.version}`;
   const override = of.overrides.get(name as LimitName);
@@ -46,6 +49,11 @@ function resetAt(unit: Standing['unit'], ms: number): string | null {
 }
 
 /** An override as the API shows it. */
-export const overrideView = ({ name, limit, refillPerSecond, expiresAt }: LimitOverride) => ({ name, limit, refillPerSecond, expiresAt: timeOf(expiresAt) });
+export const overrideView = ({ name, limit, refillPerSecond, expiresAt }: LimitOverride) => ({
+  name,
+  limit,
+  refillPerSecond,
+  expiresAt: timeOf(expiresAt),
+});
 
 const timeOf = (ms: number | null): string | null => (ms === null ? null : rfc3339(ms));

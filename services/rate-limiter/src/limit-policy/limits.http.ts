@@ -22,7 +22,10 @@ export class LimitsController {
 
   @Get()
   @Needs('member', 'Each limit, its use now and where it comes from')
-  @Describes({ query: ofProject, responses: { 200: { description: "The tenant's limits in a project, its token's own unless said otherwise" } } })
+  @Describes({
+    query: ofProject,
+    responses: { 200: { description: "The tenant's limits in a project, its token's own unless said otherwise" } },
+  })
   async list(
     @Tenant() tenant: TenantId,
     @Query(parse(ofProject)) { project }: z.infer<typeof ofProject>,
