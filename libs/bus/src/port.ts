@@ -2,7 +2,7 @@ import type { AppError } from '@weir/kernel';
 
 /**
  * The bus: an ordered, partitioned log with at-least-once delivery. Kafka in production, Postgres embedded; both pass the suite in
- * conformance.ts. Values are bytes from end to end: nobody parses a record on the way.
+ * testing/conformance.ts. Values are bytes from end to end: nobody parses a record on the way.
  */
 export interface OutgoingRecord {
   readonly topic: string;

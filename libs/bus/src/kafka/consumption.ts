@@ -1,6 +1,6 @@
 import type { EachBatchPayload, Kafka } from 'kafkajs';
-import { sleep } from '@weir/kernel';
 import { Delivery } from '../delivery';
+import { withinGrace } from '../grace';
 import { partitionName } from '../partition-name';
 import type { Consumption, ConsumerSpec, ParkingLot } from '../port';
 import type { ReleaseWatch } from '../release-watch';
@@ -104,7 +104,7 @@ export class KafkaConsumption implements Consumption {
     const until = performance.now() + graceMs;
     this.unwatch();
     this.stopping.abort();
-    await Promise.race([Promise.allSettled([...this.working.values()]), sleep(graceMs)]);
+    await withinGrace(Promise.allSettled([...this.working.values()]), graceMs);
     await this.consumer.stop(Math.max(0, until - performance.now()));
   }
 

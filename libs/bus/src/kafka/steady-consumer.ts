@@ -1,6 +1,6 @@
 import type { Consumer, ConsumerConfig, EachBatchPayload, Kafka } from 'kafkajs';
-import { sleep } from '@weir/kernel';
 import { backoff } from '../delivery';
+import { withinGrace } from '../grace';
 
 const FIRST_TRIES = 5;
 
@@ -46,7 +46,7 @@ export class SteadyConsumer {
   async stop(graceMs: number): Promise<void> {
     this.stopping.abort();
     const left = Promise.all([this.opening, this.current?.disconnect()]).catch((error: Error) => this.options.onError(error));
-    await Promise.race([left, sleep(graceMs)]);
+    await withinGrace(left, graceMs);
   }
 
   private async open(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
-import { sleep } from '@weir/kernel';
 import { Delivery } from '../delivery';
 import { busUnavailable } from '../errors';
+import { withinGrace } from '../grace';
 import { partitionName } from '../partition-name';
 import type { Consumption, ConsumerSpec, ParkingLot } from '../port';
 import type { ReleaseWatch } from '../release-watch';
@@ -84,9 +84,7 @@ export class PostgresConsumption implements Consumption {
     this.stopping.abort();
     const finished = Promise.all([...this.readers.values()].map((reader) => reader.leave()));
     const inTime = finished.then(() => this.deps.session.leave(this.member)).catch(this.deps.onError);
-    const grace = new AbortController();
-    await Promise.race([inTime, sleep(graceMs, grace.signal)]);
-    grace.abort();
+    await withinGrace(inTime, graceMs);
   }
 
   private reader(topic: string, partition: number): PartitionReader | undefined {

@@ -41,6 +41,8 @@ export class PostgresFollower implements Following {
       this.ends.onConfirmed((askedAt, topics) => {
         if (!this.spec.topics.every((topic) => topics.has(topic))) return;
         this.age.answered(askedAt, new Map([...this.positions].map(([name, position]) => [name, this.end(position)])));
+        // another reader of this process may have heard of these ends before
+        this.readSoon();
       }),
     );
     void this.ends.poll().catch(this.onError);
