@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { Api, type Json } from './api';
-import { UsageError } from './failures';
+import { BadNews, UsageError } from './failures';
 import type { Io } from './io';
 import { Output } from './output';
 import { readSession, type Session } from './session';
@@ -41,7 +41,7 @@ async function tenantId(api: Api, given: string | undefined): Promise<string> {
   if (given.startsWith('ten_')) return encodeURIComponent(given);
   const { data } = await api.list('/v1/tenants', 0);
   const found = data.find((tenant: Json) => tenant.slug === given) as { id: string } | undefined;
-  if (found === undefined) throw new UsageError(`there is no tenant with the slug '${given}'; \`weir tenants list\` shows them`);
+  if (found === undefined) throw new BadNews(`there is no tenant with the slug '${given}'; \`weir tenants list\` shows them`);
   return found.id;
 }
 

@@ -16,7 +16,7 @@ export const events: Commands = (cli, act) =>
   cli.command('events', "A tenant's event log: what happened, in order, and whether it still says so", (y) =>
     y
       .option('tenant', tenantOption)
-      .option('platform', { type: 'boolean', default: false, describe: 'What belongs to no tenant: plans, platform keys, provisioning' })
+      .option('platform', { type: 'boolean', describe: 'What belongs to no tenant: plans, platform keys, provisioning' })
       .conflicts('platform', 'tenant')
       .command(
         'list',
@@ -46,7 +46,7 @@ export const events: Commands = (cli, act) =>
 
 interface Of {
   tenant?: string | undefined;
-  platform: boolean;
+  platform?: boolean | undefined;
 }
 
 interface Filter {
@@ -60,7 +60,7 @@ interface Filter {
   follow?: boolean | undefined;
 }
 
-const baseOf = async (context: Context, { tenant, platform }: Of): Promise<string> => (platform ? '/v1/platform' : `/v1/tenants/${await context.tenant(tenant)}`);
+const baseOf = async (context: Context, { tenant, platform }: Of): Promise<string> => (platform === true ? '/v1/platform' : `/v1/tenants/${await context.tenant(tenant)}`);
 
 async function list(context: Context, argv: Of & Filter): Promise<void> {
   const { api, out, io } = context;

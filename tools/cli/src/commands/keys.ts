@@ -16,7 +16,7 @@ export const keys: Commands = (cli, act) =>
   cli.command('keys', "Upstream keys: a tenant's own, or with --platform the platform's", (y) =>
     y
       .option('tenant', tenantOption)
-      .option('platform', { type: 'boolean', default: false, describe: "The platform's own keys" })
+      .option('platform', { type: 'boolean', describe: "The platform's own keys" })
       .conflicts('platform', 'tenant')
       .command('list', 'List keys; never the keys themselves', (o) => o.option('limit', limitOption), act(async (context, argv) =>
         context.out.list(LIST, await context.api.list(await pathOf(context, argv), argv.limit)),
@@ -55,7 +55,7 @@ export const keys: Commands = (cli, act) =>
 
 interface Of {
   tenant?: string | undefined;
-  platform: boolean;
+  platform?: boolean | undefined;
 }
 interface Named {
   key: string;
@@ -68,7 +68,7 @@ const keyArgument = <T>(y: Argv<T>) => y.positional('key', { type: 'string', dem
 const because = <T>(y: Argv<T>) => keyArgument(y).option('because', { type: 'string', describe: 'The reason, for the record' });
 
 async function pathOf(context: Context, { platform, tenant }: Of, key?: string): Promise<string> {
-  const base = platform ? '/v1/upstream-keys' : `/v1/tenants/${await context.tenant(tenant)}/upstream-keys`;
+  const base = platform === true ? '/v1/upstream-keys' : `/v1/tenants/${await context.tenant(tenant)}/upstream-keys`;
   return key === undefined ? base : `${base}/${part(key)}`;
 }
 
@@ -80,7 +80,7 @@ async function secret({ io }: Context): Promise<string> {
 
 /** The tenant's own keys have no quarantine: their owner removes them. */
 async function standing(context: Context, argv: Of & Named & Because, route: 'quarantine' | 'reinstate'): Promise<void> {
-  if (!argv.platform) throw new UsageError(`${route} is for the platform's keys: add --platform`);
+  if (argv.platform !== true) throw new UsageError(`${route} is for the platform's keys: add --platform`);
   context.out.record(ONE, await context.api.post(`${await pathOf(context, argv, argv.key)}/${route}`, { body: { because: argv.because } }));
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Argv } from 'yargs';
 import type { Json } from '../api';
 import { limitOption, part, type Commands, type Context } from '../context';
 import { BadNews } from '../failures';
@@ -12,7 +13,8 @@ const ONE: Column[] = [
 const OPERATION: Column[] = [['operation', 'id'], ['status', 'status'], ['tenant', 'tenantId'], ['detail', 'detail'], ['created', 'createdAt'], ['finished', 'finishedAt']];
 
 const KEY_MODES = ['shared', 'byo', 'hybrid'] as const;
-const DEFAULT_WAIT_S = 30;
+const WAIT_S = 60;
+const LONGEST_PREFER_S = 30;
 
 export const tenants: Commands = (cli, act) =>
   cli.command('tenants', 'Tenants: create, look at, suspend, move between plans', (y) =>
@@ -34,8 +36,8 @@ export const tenants: Commands = (cli, act) =>
             .option('plan', { type: 'string', default: 'free', describe: 'Id of a published plan' })
             .option('key-mode', { choices: KEY_MODES, describe: "Whose upstream key its calls use; the plan's first unless said otherwise" })
             .option('placement', { choices: ['schema', 'pooled'] as const, describe: 'Where its data lives' })
-            .option('wait', { type: 'number', describe: `Seconds to wait until it is ready (${DEFAULT_WAIT_S} if no number is given)` })
-            .example('$0 tenants create acme --plan pro --wait', 'and come back when it can be used'),
+            .option('wait', { type: 'boolean', describe: `Come back when it is ready, or after ${WAIT_S} s` })
+            .example('$0 tenants create acme --plan pro --wait', ''),
         act((context, argv) => create(context, argv)),
       )
       .command('suspend <tenant>', 'Refuse its calls from here on', (o) => tenantArgument(o), act(async (context, argv) => one(context, argv, (path) => context.api.post(`${path}/suspend`))))
@@ -68,10 +70,10 @@ interface CreateOptions {
   plan: string;
   keyMode?: string | undefined;
   placement?: string | undefined;
-  wait?: number | undefined;
+  wait?: boolean | undefined;
 }
 
-const tenantArgument = <T>(y: import('yargs').Argv<T>) => y.positional('tenant', { type: 'string', demandOption: true, describe: 'Id or slug' });
+const tenantArgument = <T>(y: Argv<T>) => y.positional('tenant', { type: 'string', demandOption: true, describe: 'Id or slug' });
 
 async function one({ tenant, out }: Context, argv: Named, ask: (path: string) => Promise<Json>): Promise<void> {
   out.record(ONE, await ask(`/v1/tenants/${await tenant(argv.tenant)}`));
@@ -79,21 +81,20 @@ async function one({ tenant, out }: Context, argv: Named, ask: (path: string) =>
 
 async function create({ api, out }: Context, { wait, ...argv }: CreateOptions): Promise<void> {
   const { slug, name, plan, keyMode, placement } = argv;
-  // yargs reads a bare --wait as NaN
-  const seconds = wait === undefined ? 0 : Number.isNaN(wait) ? DEFAULT_WAIT_S : wait;
-  const deadline = Date.now() + seconds * 1_000;
+  const waits = wait === true;
+  const deadline = Date.now() + WAIT_S * 1_000;
   let operation = await api.post('/v1/tenants', {
     body: { slug, name, plan, keyMode, placement },
-    headers: seconds === 0 ? {} : { prefer: `wait=${Math.ceil(Math.min(seconds, 30))}` },
+    headers: waits ? { prefer: `wait=${LONGEST_PREFER_S}` } : {},
   });
-  while (operation.status === 'running' && Date.now() < deadline) {
+  while (waits && operation.status === 'running' && Date.now() < deadline) {
     await sleep(250);
     operation = await api.get(`/v1/operations/${part(operation.id)}`);
   }
   if (operation.tenant !== null && !out.json) out.record(ONE, operation.tenant);
   else out.record(OPERATION, operation);
   if (operation.status === 'failed') throw new BadNews(`the tenant could not be made: ${operation.detail}`);
-  if (operation.status === 'running' && seconds > 0) throw new BadNews(`the tenant is not ready after ${seconds} s; its operation goes on`);
+  if (waits && operation.status === 'running') throw new BadNews(`the tenant is not ready after ${WAIT_S} s; its operation goes on`);
 }
 
 function planOf(tenant: Json): string {

@@ -1,3 +1,4 @@
+import type { Argv } from 'yargs';
 import type { Json } from '../api';
 import { limitOption, part, tenantOption, type Commands, type Context } from '../context';
 import { UsageError } from '../failures';
@@ -62,7 +63,7 @@ interface CreateOptions {
   expires?: string | undefined;
 }
 
-const tokenArgument = <T>(y: import('yargs').Argv<T>) => y.positional('token', { type: 'string', demandOption: true, describe: 'Id (tok_…), not the token itself' });
+const tokenArgument = <T>(y: Argv<T>) => y.positional('token', { type: 'string', demandOption: true, describe: 'Id (tok_…), not the token itself' });
 
 const pathOf = async (context: Context, tenant: string | undefined): Promise<string> => `/v1/tenants/${await context.tenant(tenant)}/tokens`;
 

@@ -9,7 +9,7 @@ export const usage: Commands = (cli, act) =>
     (y) =>
       y
         .option('tenant', tenantOption)
-        .option('all', { type: 'boolean', default: false, describe: 'Over all tenants' })
+        .option('all', { type: 'boolean', describe: 'Over all tenants' })
         .conflicts('all', 'tenant')
         .option('from', { type: 'string', describe: 'First day, 2026-11-01; the first of the month unless said otherwise' })
         .option('to', { type: 'string', describe: 'Last day' })
@@ -20,7 +20,7 @@ export const usage: Commands = (cli, act) =>
         .example('$0 usage --all --group-by tenant,key --from 2026-11-01', ''),
     act(async (context, { tenant, all, from, to, groupBy, mode, csv }) => {
       const { api, out, io, session } = context;
-      const everyone = all || (tenant === undefined && session.tenant === undefined);
+      const everyone = all === true || (tenant === undefined && session.tenant === undefined);
       const path = everyone ? '/v1/usage' : `/v1/tenants/${await context.tenant(tenant)}/usage`;
       const query = { from, to, groupBy, mode };
       if (csv === true) {
@@ -36,7 +36,7 @@ export const usage: Commands = (cli, act) =>
 
 interface Options {
   tenant?: string | undefined;
-  all: boolean;
+  all?: boolean | undefined;
   from?: string | undefined;
   to?: string | undefined;
   groupBy?: string | undefined;

@@ -1,0 +1,196 @@
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { weir } from './testing/run';
+
+// What the program makes of answers: their shapes are those of the real API, which the e2e spec asks.
+type Answer = { status?: number; body?: unknown; headers?: Record<string, string>; cut?: boolean };
+interface Heard {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+let server: Server;
+let url: string;
+let heard: Heard[];
+let answers: (request: Heard) => Answer;
+
+beforeAll(async () => {
+  server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    const one = { method: request.method!, url: request.url!, headers: request.headers, body };
+    heard.push(one);
+    const answer = answers(one);
+    if (answer.cut === true) return void request.socket.destroy();
+    response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
+    response.end(answer.body === undefined ? '' : typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+beforeEach(() => {
+  heard = [];
+  answers = () => ({ body: { data: [], nextCursor: null } });
+});
+afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+const env = (more: Record<string, string> = {}) => ({ WEIR_URL: url, WEIR_TOKEN: 'weir_live_x', HOME: '/nonexistent', ...more });
+const tenant = (n: number) => ({ id: `ten_${n}`, slug: `t${n}`, status: 'active', keyMode: 'shared', plan: { id: 'free', version: 1 }, placement: 'schema', createdAt: '2026-11-24T12:00:00.000Z' });
+
+describe('exit codes', () => {
+  it('0 when it is done, and what was asked is on standard output alone', async () => {
+    answers = () => ({ body: { data: [tenant(1)], nextCursor: null } });
+    const run = await weir(['tenants', 'list'], { env: env() });
+    expect(run).toMatchObject({ code: 0, err: '' });
+    expect(run.out.split('\n')).toEqual([
+      'ID     SLUG  STATUS  KEY MODE  PLAN    PLACEMENT  CREATED',
+      'ten_1  t1    active  shared    free@1  schema     2026-11-24 12:00:00Z',
+      '',
+    ]);
+  });
+
+  it('1 when the API refuses, with code, detail and request id on standard error', async () => {
+    answers = () => ({ status: 409, body: { code: 'slug-taken', detail: 'The slug acme is in use. Choose another.', requestId: 'req_1' } });
+    expect(await weir(['tenants', 'create', 'acme'], { env: env() })).toEqual({ code: 1, out: '', err: 'weir: slug-taken: The slug acme is in use. Choose another. (req_1)\n' });
+    const json = await weir(['tenants', 'create', 'acme', '--json'], { env: env() });
+    expect(JSON.parse(json.err)).toMatchObject({ code: 'slug-taken', requestId: 'req_1' });
+  });
+
+  it('1 when the answer is bad news: a broken chain, a key that the upstream refuses', async () => {
+    answers = () => ({ body: { result: 'broken', events: 3, position: 3, head: 'ab', firstBreak: 2, because: 'gap', witnessed: null } });
+    expect(await weir(['events', 'verify', '-t', 'ten_1'], { env: env() })).toMatchObject({ code: 1, out: expect.stringContaining('broken'), err: expect.stringContaining('position 2: gap') });
+  });
+
+  it.each([
+    [[], 'what shall it do'],
+    [['tenants'], 'what about them'],
+    [['tenants', 'lst'], 'Did you mean list'],
+    [['tenants', 'create'], 'Not enough'],
+    [['tenants', 'create', 'x', '--plam', 'pro'], 'plam'],
+    [['tenants', 'list', '--limit', '-1'], '--limit'],
+    [['tokens', 'create', '-t', 'ten_1', '--expires', 'soon'], 'not a time'],
+    [['keys', 'quarantine', 'key_1', '-t', 'ten_1'], '--platform'],
+    [['tokens', 'list'], '--tenant'],
+  ])('2 for usage: weir %p', async (args, because) => {
+    expect(await weir(args, { env: env() })).toMatchObject({ code: 2, out: '', err: expect.stringContaining(because) });
+    expect(heard).toEqual([]);
+  });
+
+  it('2 when nobody has logged in', async () => {
+    expect(await weir(['tenants', 'list'], { env: { HOME: '/nonexistent' } })).toMatchObject({ code: 2, err: expect.stringContaining('weir login') });
+  });
+
+  it('3 when nothing listens, and when what answers is not Weir', async () => {
+    expect(await weir(['tenants', 'list'], { env: env({ WEIR_URL: 'http://127.0.0.1:9' }) })).toMatchObject({ code: 3, err: expect.stringContaining('cannot reach http://127.0.0.1:9') });
+    answers = () => ({ body: '<html>', headers: { 'content-type': 'text/html' } });
+    expect(await weir(['tenants', 'list'], { env: env() })).toMatchObject({ code: 3, err: expect.stringContaining('does not answer as Weir') });
+  });
+});
+
+describe('a list', () => {
+  const pages = ({ url: path }: Heard): Answer => {
+    const query = new URL(path, url).searchParams;
+    const [from, limit] = [Number(query.get('cursor') ?? 0), Number(query.get('limit'))];
+    const data = Array.from({ length: Math.min(limit, 250 - from) }, (_, i) => tenant(from + i));
+    return { body: { data, nextCursor: from + data.length < 250 ? String(from + data.length) : null } };
+  };
+
+  it('is put together from as many pages as its limit takes, and says that there is more', async () => {
+    answers = pages;
+    const run = await weir(['tenants', 'list', '--limit', '120'], { env: env() });
+    expect(run.out.trim().split('\n')).toHaveLength(121);
+    expect(run.err).toBe('the first 120; --limit 0 lists all\n');
+    expect(heard.map((one) => one.url)).toEqual(['/v1/tenants?limit=100', '/v1/tenants?limit=20&cursor=100']);
+  });
+
+  it('is whole with --limit 0, and one document with --json', async () => {
+    answers = pages;
+    const run = await weir(['tenants', 'list', '--limit', '0', '--json'], { env: env() });
+    const { data, nextCursor } = JSON.parse(run.out) as { data: { id: string }[]; nextCursor: null };
+    expect([new Set(data.map(({ id }) => id)).size, nextCursor]).toEqual([250, null]);
+  });
+});
+
+describe('a POST', () => {
+  it('bears an Idempotency-Key, the same one when it is tried again after a cut or a 503 that says when', async () => {
+    const script: Answer[] = [{ cut: true }, { status: 503, headers: { 'retry-after': '0' }, body: { code: 'stale-state', detail: 'Try again.' } }, { body: tenant(1) }];
+    answers = () => script.shift()!;
+    expect((await weir(['tenants', 'suspend', 'ten_1'], { env: env() })).code).toBe(0);
+    expect(heard.map(({ method, url: path }) => `${method} ${path}`)).toEqual(Array(3).fill('POST /v1/tenants/ten_1/suspend'));
+    expect(new Set(heard.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+    expect(heard[0]!.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('is not tried again where the wait is long', async () => {
+    answers = () => ({ status: 503, headers: { 'retry-after': '60' }, body: { code: 'upstream-unavailable', detail: 'Later.' } });
+    expect((await weir(['tenants', 'suspend', 'ten_1'], { env: env() })).code).toBe(1);
+    expect(heard).toHaveLength(1);
+  });
+});
+
+describe('a secret', () => {
+  it('comes from standard input and stands in the body, never on the command line', async () => {
+    answers = () => ({ status: 201, body: { id: 'key_1', label: 'main', state: 'usable', activeVersion: 1, last4: 'cdef', versions: [], scopes: [], lastCheck: null, createdAt: '2026-11-24T12:00:00Z' } });
+    const run = await weir(['keys', 'add', '--platform', '--label', 'main'], { env: env(), stdin: 'tk_live_abcdef\n' });
+    expect(run.code).toBe(0);
+    expect(heard).toMatchObject([{ method: 'POST', url: '/v1/upstream-keys', body: '{"key":"tk_live_abcdef","label":"main"}' }]);
+    expect(run.out + run.err).not.toContain('tk_live_abcdef');
+    expect((await weir(['keys', 'add', 'tk_live_abcdef', '--platform'], { env: env() })).code).toBe(2);
+    expect((await weir(['keys', 'add', '--platform'], { env: env() })).err).toContain('standard input');
+  });
+
+  it('that login stores is in a file of mode 0600, and the environment wins over it', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'weir-cli-'));
+    const from = join(home, 'standalone.json');
+    writeFileSync(from, JSON.stringify({ url: `${url}/`, operatorToken: 'weir_live_op', tenants: [{ id: 'ten_7', slug: 'acme', token: 'weir_live_acme' }] }));
+    const login = await weir(['login', '--from', from], { env: { HOME: home } });
+    expect(login).toMatchObject({ code: 0, out: expect.stringContaining('operator') });
+    expect(login.out).not.toContain('weir_live_op');
+    const file = join(home, '.config', 'weir', 'config.json');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+
+    await weir(['tenants', 'list'], { env: { HOME: home } });
+    await weir(['tenants', 'list'], { env: { HOME: home, WEIR_TOKEN: 'weir_live_other' } });
+    expect(heard.map(({ headers }) => headers.authorization)).toEqual(['Bearer weir_live_op', 'Bearer weir_live_op', 'Bearer weir_live_other']);
+
+    answers = () => ({ status: 403, body: { code: 'forbidden', detail: 'No.' } });
+    await weir(['login', '--from', from, '--as', 'acme'], { env: { HOME: home } });
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ url, token: 'weir_live_acme', tenant: 'ten_7' });
+    await weir(['logout'], { env: { HOME: home } });
+    expect((await weir(['tenants', 'list'], { env: { HOME: home } })).code).toBe(2);
+  });
+
+  it('that the API does not know is not stored', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'weir-cli-'));
+    answers = () => ({ status: 401, body: { code: 'unauthenticated', detail: 'This token is not valid.' } });
+    expect(await weir(['login', '--url', url], { env: { HOME: home }, stdin: 'weir_live_nope\n' })).toMatchObject({ code: 1, err: expect.stringContaining('unauthenticated') });
+    expect((await weir(['tenants', 'list'], { env: { HOME: home } })).code).toBe(2);
+  });
+
+  it('stored for one address is not sent to another', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'weir-cli-'));
+    await weir(['login', '--url', url], { env: { HOME: home }, stdin: 'weir_live_op' });
+    heard = [];
+    expect(await weir(['tenants', 'list', '--url', 'http://localhost:1'], { env: { HOME: home } })).toMatchObject({ code: 2, err: expect.stringContaining('weir login --url') });
+    expect(heard).toEqual([]);
+  });
+});
+
+describe('help', () => {
+  it('names every command, has examples and the exit codes', async () => {
+    const { code, out } = await weir(['--help']);
+    expect(code).toBe(0);
+    for (const word of ['login', 'tenants', 'tokens', 'keys', 'usage', 'events', 'parked', 'migrations', 'completion', 'Examples:', 'Exit codes:']) expect(out).toContain(word);
+    expect((await weir(['keys', 'add', '--help'])).out).toContain('< key.txt');
+  });
+
+  it('completes commands and choices', async () => {
+    expect((await weir(['--get-yargs-completions', 'weir', 'tenants', ''])).out.split('\n')).toEqual(expect.arrayContaining(['create', 'suspend', 'key-mode']));
+    expect((await weir(['completion'])).out).toContain('_weir_yargs_completions');
+  });
+});
