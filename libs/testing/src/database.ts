@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { collectBundle, loginOf, MIGRATOR, prepareDatabase, type ServiceName } from '@weir/tenancy';
+import { postgresBus } from '@weir/bus';
+import { TOPICS } from '@weir/contracts';
+import { collectBundle, createPool, loginOf, MIGRATOR, prepareDatabase, type ServiceName } from '@weir/tenancy';
 import { Client } from 'pg';
 import { servers } from './servers';
 
@@ -21,6 +23,7 @@ export async function freshDatabase(): Promise<TestDatabase> {
   await onServer(postgresUrl, `create database ${name}`);
   const adminUrl = urlOf(postgresUrl, name);
   await prepareDatabase(adminUrl, collectBundle(), PASSWORD);
+  await ensureTopics(urlOf(postgresUrl, name, MIGRATOR));
   return {
     name,
     adminUrl,
@@ -28,6 +31,13 @@ export async function freshDatabase(): Promise<TestDatabase> {
     urlOf: (service) => urlOf(postgresUrl, name, loginOf(service)),
     drop: () => onServer(postgresUrl, `drop database ${name} with (force)`),
   };
+}
+
+/** Of the bus in this database, as weir-migrate makes them in Kafka. */
+async function ensureTopics(url: string): Promise<void> {
+  const pool = createPool({ url, name: 'spec/topics', max: 1 });
+  await postgresBus({ pool, directUrl: url }).ensureTopics(TOPICS);
+  await pool.end();
 }
 
 function urlOf(server: string, database: string, login?: string): string {

@@ -6,8 +6,9 @@ import { z } from 'zod';
 import { PlanService } from './plan.service';
 
 const planId = z.string().regex(/^[a-z][a-z0-9-]{1,58}$/, 'a plan id has 2 to 59 characters: a to z, 0 to 9 and hyphens');
-const createPlan = z.strictObject({ id: planId, terms: planTerms });
-const createVersion = z.strictObject({ terms: planTerms });
+const terms = planTerms.strict();
+const createPlan = z.strictObject({ id: planId, terms });
+const createVersion = z.strictObject({ terms });
 const publishPlan = z.strictObject({ version: z.number().int().positive().optional() });
 
 @Controller('v1/plans')
@@ -30,7 +31,7 @@ export class PlanController {
   @Post(':p/versions')
   @Needs('operator', 'Draft a new version of a plan')
   @Describes({ body: createVersion, responses: { 201: { description: 'The draft' } } })
-  version(@Param('p') id: string, @Body(parse(createVersion)) { terms }: z.infer<typeof createVersion>, @Command() context: CommandContext) {
+  version(@Param('p', parse(planId)) id: string, @Body(parse(createVersion)) { terms }: z.infer<typeof createVersion>, @Command() context: CommandContext) {
     return this.plans.draftVersion(id, terms, context);
   }
 
