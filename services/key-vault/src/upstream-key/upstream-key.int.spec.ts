@@ -229,6 +229,18 @@ describe('the account of test calls', () => {
     expect((await usageOf(vault, id)).map(({ kind }) => kind)).toEqual(['held']);
   });
 
+  it('releases the hold of a call that was never sent', async () => {
+    const nowhere = await startVault({ database, upstreamUrl: 'http://127.0.0.1:9', dataDir });
+    const { body } = await nowhere.request('POST', '/v1/upstream-keys', { key: newSecret() });
+    await nowhere.stop();
+    expect(body).toMatchObject({ state: 'invalid', lastCheck: { outcome: 'unreachable' } });
+    expect(body.lastCheck.checks[0].evidence).toContain('was not sent');
+    expect((await usageOf(vault, body.id)).map(({ kind, upstreamCredits }) => [kind, upstreamCredits])).toEqual([
+      ['held', 1],
+      ['released', 0],
+    ]);
+  });
+
   it('makes no call that it cannot account for: 503, and the key waits to be checked', async () => {
     const key = known();
     const tenant = await vault.newTenant();
