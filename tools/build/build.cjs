@@ -27,6 +27,8 @@ async function compile(file) {
     const { code, map } = await transformFile(file, { ...swcOptions, sourceFileName: file });
     fs.writeFileSync(js, `${code}\n//# sourceMappingURL=${path.basename(js)}.map\n`);
     fs.writeFileSync(`${js}.map`, map);
+    // a bin: swc keeps its first line, and npm makes only installed packages' bins executable
+    if (code.startsWith('#!')) fs.chmodSync(js, 0o755);
     return 1;
   }
   if (ASSETS.test(file) && path.basename(file) !== 'project.json') fs.copyFileSync(file, target);

@@ -40,7 +40,7 @@ export class Api {
     let cursor: string | null = null;
     do {
       const left = limit === 0 ? MAX_PAGE : limit - data.length;
-      const page = (await this.get(path, { query: { ...query, limit: Math.min(MAX_PAGE, left), cursor: cursor ?? undefined } })) as Listed;
+      const page = (await this.get(path, { query: { ...query, limit: Math.min(MAX_PAGE, left), ...(cursor === null ? {} : { cursor }) } })) as Listed;
       data.push(...page.data);
       cursor = page.nextCursor;
     } while (cursor !== null && (limit === 0 || data.length < limit));

@@ -48,7 +48,7 @@ describe('weir against a running Weir', () => {
   it('makes a tenant and comes back when it can be used; its slug names it from there on', async () => {
     const made = await weir(['tenants', 'create', 'acme', '--plan', 'enterprise', '--wait']);
     expect(made).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/status +active/) });
-    expect((await weir(['tenants', 'list'])).out).toMatch(/ten_\w{26} +acme +active +shared +enterprise@1/);
+    expect((await weir(['tenants', 'list'])).out).toMatch(/ten_\w{26} +acme +active +byo +enterprise@1/);
     expect(await weir(['tenants', 'create', 'acme'])).toMatchObject({ code: 1, err: expect.stringMatching(/^weir: slug-taken: .*\(req_\w+\)/) });
     expect((await weir(['tenants', 'get', 'nobody'])).code).toBe(1);
   });
@@ -95,7 +95,7 @@ describe('weir against a running Weir', () => {
     const { url } = JSON.parse(readFileSync(file, 'utf8')) as { url: string };
     const call = () => fetch(`${url}/tiklive/userid/?username=adalee`, { headers: { authorization: `Bearer ${token}` } });
     await eventually(async () => expect((await call()).status).toBe(200));
-    await eventually(async () => expect((await weir(['usage', '-t', 'acme', '--group-by', 'day,endpoint'])).out).toMatch(/\d{4}-\d\d-\d\d +userid +\d+ +1 +0 +1\n.*total/));
+    await eventually(async () => expect((await weir(['usage', '-t', 'acme', '--group-by', 'day,endpoint'])).out).toMatch(/\d{4}-\d\d-\d\d +userid +\d+ +\d+ +0 +1\n.*total/));
     expect((await weir(['usage', '--all', '--group-by', 'tenant,key'])).out).toMatch(/TENANT ID +KEY ID +CALLS/);
     expect((await weir(['usage', '-t', 'acme', '--csv'])).out).toMatch(/^day,calls,/);
     expect(await weir(['usage', '-t', 'acme', '--from', 'yesterday'])).toMatchObject({ code: 1, err: expect.stringContaining('from') });

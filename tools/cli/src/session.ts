@@ -52,7 +52,7 @@ export const forgetSession = (env: Environment): void => rmSync(configFile(env),
 
 /** Without its closing slash. */
 export function parseUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) throw new UsageError(`'${text}' is not an address: it begins with http:// or https://`);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) throw new UsageError(`'${text}' is not an address: it begins with http:// or https://`);
   return url.href.replace(/\/$/, '');
 }

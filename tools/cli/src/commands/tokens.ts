@@ -52,17 +52,6 @@ export const tokens: Commands = (cli, act) =>
       .demandCommand(1, 'tokens: what about them?'),
   );
 
-interface Of {
-  tenant?: string | undefined;
-}
-
-interface CreateOptions {
-  label?: string | undefined;
-  role?: string | undefined;
-  test?: boolean | undefined;
-  expires?: string | undefined;
-}
-
 const tokenArgument = <T>(y: Argv<T>) => y.positional('token', { type: 'string', demandOption: true, describe: 'Id (tok_…), not the token itself' });
 
 const pathOf = async (context: Context, tenant: string | undefined): Promise<string> => `/v1/tenants/${await context.tenant(tenant)}/tokens`;

@@ -34,16 +34,6 @@ export const usage: Commands = (cli, act) =>
     }),
   );
 
-interface Options {
-  tenant?: string | undefined;
-  all?: boolean | undefined;
-  from?: string | undefined;
-  to?: string | undefined;
-  groupBy?: string | undefined;
-  mode?: string | undefined;
-  csv?: boolean | undefined;
-}
-
 const SUMS: Column[] = [['calls', 'calls'], ['upstream credits', 'upstreamCredits'], ['unsettled', 'unsettledCredits'], ['charged credits', 'chargedCredits']];
 
 /** The groups are the members of a row that are no sums; the last row is the total. */
