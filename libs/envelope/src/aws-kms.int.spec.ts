@@ -1,6 +1,13 @@
 import { createServer, request as forward, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CancelKeyDeletionCommand, CreateKeyCommand, DisableKeyCommand, EnableKeyCommand, KMSClient, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
+import {
+  CancelKeyDeletionCommand,
+  CreateKeyCommand,
+  DisableKeyCommand,
+  EnableKeyCommand,
+  KMSClient,
+  ScheduleKeyDeletionCommand,
+} from '@aws-sdk/client-kms';
 import { servers } from '@weir/testing';
 import type { TenantId } from '@weir/kernel';
 import { awsKmsKeyEncryption } from './aws-kms';
@@ -38,12 +45,18 @@ describe('key encryption by AWS KMS', () => {
 
   it('refuses new data keys under a key that there is not', async () => {
     const keys = awsKmsKeyEncryption({ keyId: '00000000-0000-0000-0000-000000000000', endpoint, region });
-    await expect(keys.generateDataKey({ tenant_id: 'ten_a', purpose: 'p', data_key_version: '1' })).rejects.toMatchObject({ code: 'key-encryption-refused' });
+    await expect(keys.generateDataKey({ tenant_id: 'ten_a', purpose: 'p', data_key_version: '1' })).rejects.toMatchObject({
+      code: 'key-encryption-refused',
+    });
     keys.close();
   });
 
   it.each([
-    ['disabled', (KeyId: string) => kms.send(new DisableKeyCommand({ KeyId })), (KeyId: string) => kms.send(new EnableKeyCommand({ KeyId }))],
+    [
+      'disabled',
+      (KeyId: string) => kms.send(new DisableKeyCommand({ KeyId })),
+      (KeyId: string) => kms.send(new EnableKeyCommand({ KeyId })),
+    ],
     [
       'pending deletion',
       (KeyId: string) => kms.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 })),
@@ -52,19 +65,22 @@ describe('key encryption by AWS KMS', () => {
         await kms.send(new EnableKeyCommand({ KeyId }));
       },
     ],
-  ] as const)('V7 stops opening within the bound of the cache when the key is %s, and opens again when it is back', async (_, takeAway, giveBack) => {
-    const keyId = await newKey();
-    const { time, envelope, open } = await sealedUnder(keyId);
-    await takeAway(keyId);
-    time.now += MAX_AGE_MS - 1;
-    expect(await open()).toBe('the secret');
-    time.now += 1;
-    await expect(open()).rejects.toMatchObject({ code: 'key-encryption-refused', status: 503 });
-    expect(envelope.stats().entries).toBe(0);
-    await giveBack(keyId);
-    expect(await open()).toBe('the secret');
-    envelope.close();
-  });
+  ] as const)(
+    'V7 stops opening within the bound of the cache when the key is %s, and opens again when it is back',
+    async (_, takeAway, giveBack) => {
+      const keyId = await newKey();
+      const { time, envelope, open } = await sealedUnder(keyId);
+      await takeAway(keyId);
+      time.now += MAX_AGE_MS - 1;
+      expect(await open()).toBe('the secret');
+      time.now += 1;
+      await expect(open()).rejects.toMatchObject({ code: 'key-encryption-refused', status: 503 });
+      expect(envelope.stats().entries).toBe(0);
+      await giveBack(keyId);
+      expect(await open()).toBe('the secret');
+      envelope.close();
+    },
+  );
 });
 
 /** In front of the endpoint: passes on, or answers as KMS does in trouble, or not at all. */
@@ -79,14 +95,19 @@ async function startTrouble() {
     if (trouble === 'silent') return;
     const said = says[trouble];
     if (said !== undefined) {
-      outgoing.writeHead(said[0], { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ __type: said[1], message: trouble }));
+      outgoing
+        .writeHead(said[0], { 'content-type': 'application/x-amz-json-1.1' })
+        .end(JSON.stringify({ __type: said[1], message: trouble }));
       return;
     }
     const { hostname, port } = new URL(endpoint);
-    const passedOn = forward({ hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(outgoing);
-    });
+    const passedOn = forward(
+      { hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers },
+      (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(outgoing);
+      },
+    );
     incoming.pipe(passedOn);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -29,12 +29,14 @@ function times(x: bigint, y: bigint): bigint {
 }
 function power(x: bigint, exponent: bigint): bigint {
   let result = 1n << 127n;
-  for (let [base, rest] = [x, exponent]; rest > 0n; rest >>= 1n, base = times(base, base)) if (rest & 1n) result = times(result, base);
+  for (let [base, rest] = [x, exponent]; rest > 0n; rest >>= 1n, base = times(base, base))
+    if (rest & 1n) result = times(result, base);
   return result;
 }
 const inverse = (x: bigint): bigint => power(x, 2n ** 128n - 2n);
 
-const encryptBlock = (key: Buffer, block: Buffer): bigint => toInt(createCipheriv('aes-256-ecb', key, null).setAutoPadding(false).update(block));
+const encryptBlock = (key: Buffer, block: Buffer): bigint =>
+  toInt(createCipheriv('aes-256-ecb', key, null).setAutoPadding(false).update(block));
 
 /** Two blocks of ciphertext that have one tag under both keys. */
 function forTwoKeys(keys: readonly [Buffer, Buffer]): { ciphertext: Buffer; tag: Buffer } {
@@ -50,7 +52,10 @@ function forTwoKeys(keys: readonly [Buffer, Buffer]): { ciphertext: Buffer; tag:
   }) as [{ h: bigint; rest: bigint }, { h: bigint; rest: bigint }];
   // the second block stands two powers of H from the end
   const free = times(one.rest ^ two.rest, inverse(times(one.h, one.h) ^ times(two.h, two.h)));
-  return { ciphertext: Buffer.concat([toBlock(first), toBlock(free)]), tag: toBlock(one.rest ^ times(free, times(one.h, one.h))) };
+  return {
+    ciphertext: Buffer.concat([toBlock(first), toBlock(free)]),
+    tag: toBlock(one.rest ^ times(free, times(one.h, one.h))),
+  };
 }
 
 function openWithGcmAlone(key: Buffer, ciphertext: Buffer, tag: Buffer): Buffer {
@@ -82,7 +87,10 @@ describe('a ciphertext crafted to open under two keys', () => {
   });
 
   it('V4 opens under the one key that it commits to, and is refused under the other', async () => {
-    for (const [own, other] of [[0, 1], [1, 0]] as const) {
+    for (const [own, other] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
       const sealed = encodeSealed({ dataKeyVersion: 1, salt, nonce, commitment: derived[own]!.commitment, tag, ciphertext });
       const open = (which: 0 | 1) => envelopes[which]!.envelope.open(sealed, { ...place, dataKey: envelopes[which]!.wrapped });
       expect(await open(own)).toEqual(openWithGcmAlone(derived[own]!.key, ciphertext, tag));

@@ -49,19 +49,31 @@ export function keyEncryptionConformance(open: () => KeyEncryption): void {
 
   it('V2 refuses a wrapped data key that was altered, cut, lengthened or is none', async () => {
     const { kekId, wrapped } = await keys.generateDataKey(context);
-    const altered: Buffer[] = [Buffer.alloc(0), Buffer.alloc(1), Buffer.alloc(10_000), wrapped.subarray(0, -1), wrapped.subarray(1), Buffer.concat([wrapped, Buffer.of(0)])];
+    const altered: Buffer[] = [
+      Buffer.alloc(0),
+      Buffer.alloc(1),
+      Buffer.alloc(10_000),
+      wrapped.subarray(0, -1),
+      wrapped.subarray(1),
+      Buffer.concat([wrapped, Buffer.of(0)]),
+    ];
     for (let at = 0; at < wrapped.length; at += 5) {
       const copy = Buffer.from(wrapped);
       copy[at]! ^= 1;
       altered.push(copy);
     }
     // an endpoint may read which key to ask for out of the bytes themselves, and not find that one
-    for (const one of altered) expect(['unreadable-secret', 'key-encryption-refused']).toContain(await code(keys.unwrap({ kekId, wrapped: one }, context)));
+    for (const one of altered)
+      expect(['unreadable-secret', 'key-encryption-refused']).toContain(
+        await code(keys.unwrap({ kekId, wrapped: one }, context)),
+      );
   });
 
   it('does not open under a key-encryption key that it does not hold', async () => {
     const { wrapped }: WrappedKey = await keys.generateDataKey(context);
-    expect(await code(keys.unwrap({ wrapped, kekId: '00000000-0000-0000-0000-000000000000' }, context))).toBe('key-encryption-refused');
+    expect(await code(keys.unwrap({ wrapped, kekId: '00000000-0000-0000-0000-000000000000' }, context))).toBe(
+      'key-encryption-refused',
+    );
   });
 
   it('tells no secret in an error', async () => {

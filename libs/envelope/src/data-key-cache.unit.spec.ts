@@ -31,7 +31,9 @@ describe('data keys in memory', () => {
     const { kekId, wrapped } = await keys.generateDataKey(ctx('ten_0'));
     for (let i = 0; i < 10_000; i++) {
       // all but the first belong elsewhere and fail: neither way may an entry stay behind
-      await use({ tenantId: `ten_${i % 3 === 0 ? 0 : i}`, purpose: 'upstream-key', version: 1, kekId, wrapped }).catch(() => undefined);
+      await use({ tenantId: `ten_${i % 3 === 0 ? 0 : i}`, purpose: 'upstream-key', version: 1, kekId, wrapped }).catch(
+        () => undefined,
+      );
       expect(cache.stats().entries).toBeLessThanOrEqual(100);
     }
     const many = await Promise.all(Array.from({ length: 200 }, (_, i) => dataKeyOf(`ten_${i}`)));

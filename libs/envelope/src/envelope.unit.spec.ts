@@ -13,13 +13,17 @@ const place: SecretContext = { tenantId: A, keyId: 'key_1', version: 1, purpose:
 let envelope: Envelope;
 let dataKey: WrappedDataKey;
 beforeAll(async () => {
-  envelope = createEnvelope({ keyEncryption: localKeyEncryptionOf(randomBytes(32)), dataKeys: { maxEntries: 100, maxAgeMs: 60_000, maxUses: 1_000_000 } });
+  envelope = createEnvelope({
+    keyEncryption: localKeyEncryptionOf(randomBytes(32)),
+    dataKeys: { maxEntries: 100, maxAgeMs: 60_000, maxUses: 1_000_000 },
+  });
   dataKey = await envelope.createDataKey(A, 'upstream-key', 1);
 });
 afterAll(() => envelope.close());
 
 const seal = (plaintext: Buffer | string) => envelope.seal({ ...place, plaintext, dataKey });
-const open = (sealed: Buffer, at: Partial<SecretContext> = {}, under = dataKey) => envelope.open(sealed, { ...place, ...at, dataKey: under });
+const open = (sealed: Buffer, at: Partial<SecretContext> = {}, under = dataKey) =>
+  envelope.open(sealed, { ...place, ...at, dataKey: under });
 
 /** The whole of an error that a caller could look at. */
 async function refusal(opening: Promise<Buffer>): Promise<string> {
@@ -45,7 +49,11 @@ describe('a sealed secret', () => {
 
   it('V1 opens in no other place: tenant, key, version, purpose', async () => {
     const sealed = await seal('secret');
-    const others = await Promise.all([envelope.createDataKey(B, 'upstream-key', 1), envelope.createDataKey(A, 'webhook', 1), envelope.createDataKey(A, 'upstream-key', 1)]);
+    const others = await Promise.all([
+      envelope.createDataKey(B, 'upstream-key', 1),
+      envelope.createDataKey(A, 'webhook', 1),
+      envelope.createDataKey(A, 'upstream-key', 1),
+    ]);
     const refusals = await Promise.all([
       refusal(open(sealed, { keyId: 'key_2' })),
       refusal(open(sealed, { version: 2 })),
@@ -79,7 +87,13 @@ describe('a sealed secret', () => {
 
   it('V2 refuses parts that belong to another secret of the same place: nonce, salt, commitment, tag', async () => {
     const [one, other] = [await seal('same text'), await seal('same text')];
-    for (const [from, to] of [[7, 39], [39, 51], [51, 83], [83, 99], [99, one.length]] as const) {
+    for (const [from, to] of [
+      [7, 39],
+      [39, 51],
+      [51, 83],
+      [83, 99],
+      [99, one.length],
+    ] as const) {
       const mixed = Buffer.concat([one.subarray(0, from), other.subarray(from, to), one.subarray(to)]);
       expect(await refusal(open(mixed))).toMatch(THE_ONE);
     }
@@ -96,7 +110,13 @@ describe('a sealed secret', () => {
 
   it('V3 of equal secrets no two are alike, in salt, nonce, commitment, tag or text', async () => {
     const sealed = await Promise.all(Array.from({ length: 500 }, () => seal('the very same secret')));
-    for (const [from, to] of [[7, 39], [39, 51], [51, 83], [83, 99], [99, undefined]] as const) {
+    for (const [from, to] of [
+      [7, 39],
+      [39, 51],
+      [51, 83],
+      [83, 99],
+      [99, undefined],
+    ] as const) {
       expect(new Set(sealed.map((bytes) => bytes.subarray(from, to).toString('hex'))).size).toBe(500);
     }
   });
@@ -108,19 +128,27 @@ describe('a sealed secret', () => {
   });
 
   it('is not sealed for a place of another tenant than its data key', async () => {
-    await expect(envelope.seal({ ...place, tenantId: B, plaintext: 'x', dataKey })).rejects.toMatchObject({ code: 'invalid-secret-context' });
+    await expect(envelope.seal({ ...place, tenantId: B, plaintext: 'x', dataKey })).rejects.toMatchObject({
+      code: 'invalid-secret-context',
+    });
   });
 });
 
 describe('the context', () => {
-  const field = fc.string({ unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)), minLength: 1, maxLength: 128 });
+  const field = fc.string({
+    unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
+    minLength: 1,
+    maxLength: 128,
+  });
   const version = fc.integer({ min: 1, max: 0xffff_ffff });
   const context = fc.record({ tenantId: field, keyId: field, version, purpose: field }) as fc.Arbitrary<SecretContext>;
 
   it('is the same for no two places', () =>
     fc.assert(
       fc.property(context, context, version, version, (a, b, va, vb) => {
-        const same = JSON.stringify([a.tenantId, a.keyId, a.version, a.purpose, va]) === JSON.stringify([b.tenantId, b.keyId, b.version, b.purpose, vb]);
+        const same =
+          JSON.stringify([a.tenantId, a.keyId, a.version, a.purpose, va]) ===
+          JSON.stringify([b.tenantId, b.keyId, b.version, b.purpose, vb]);
         expect(contextBytes(a, va)!.equals(contextBytes(b, vb)!)).toBe(same);
       }),
     ));

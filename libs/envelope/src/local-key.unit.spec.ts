@@ -29,7 +29,10 @@ describe('key encryption by a local key', () => {
   });
 
   it('refuses what another key file wrapped, and everything once it is closed', async () => {
-    const [one, other] = [localKeyEncryption({ keyFile: join(dir, 'one.key') }), localKeyEncryption({ keyFile: join(dir, 'other.key') })];
+    const [one, other] = [
+      localKeyEncryption({ keyFile: join(dir, 'one.key') }),
+      localKeyEncryption({ keyFile: join(dir, 'other.key') }),
+    ];
     const wrapped = await one.generateDataKey(context);
     await expect(other.unwrap(wrapped, context)).rejects.toMatchObject({ code: 'key-encryption-refused' });
     one.close();

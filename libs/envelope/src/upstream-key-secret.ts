@@ -27,7 +27,12 @@ export const upstreamKeyContext = ({ owner, keyId, version }: UpstreamKeyPlace) 
 /** The members of a record's version that hold the secret: base64, the data key beside it as it was wrapped. */
 export const sealedKeyMembers = (sealed: Buffer, dataKey: WrappedDataKey): Pick<SealedKeyVersion, 'sealed' | 'dataKey'> => ({
   sealed: sealed.toString('base64'),
-  dataKey: { version: dataKey.version, kekId: dataKey.kekId, purpose: dataKey.purpose, wrapped: dataKey.wrapped.toString('base64') },
+  dataKey: {
+    version: dataKey.version,
+    kekId: dataKey.kekId,
+    purpose: dataKey.purpose,
+    wrapped: dataKey.wrapped.toString('base64'),
+  },
 });
 
 /**
@@ -35,7 +40,11 @@ export const sealedKeyMembers = (sealed: Buffer, dataKey: WrappedDataKey): Pick<
  *
  * @throws AppError `unreadable-secret`; `key-encryption-refused`, `key-encryption-unavailable`
  */
-export async function openUpstreamKey(envelope: Envelope, key: Pick<UpstreamKeyState, 'id' | 'owner'>, version: SealedKeyVersion): Promise<Buffer> {
+export async function openUpstreamKey(
+  envelope: Envelope,
+  key: Pick<UpstreamKeyState, 'id' | 'owner'>,
+  version: SealedKeyVersion,
+): Promise<Buffer> {
   // a record is data: one that names another purpose is not unwrapped as if it were ours
   if (version.dataKey.purpose !== UPSTREAM_KEY_PURPOSE) throw unreadableSecret();
   const dataKey: WrappedDataKey = {

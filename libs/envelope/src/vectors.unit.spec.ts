@@ -11,19 +11,28 @@ const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 describe.each(vectors)('test vector: $name', (vector) => {
   const { keyId, version, purpose, dataKeyVersion } = vector;
   const place = { tenantId: vector.tenantId as TenantId, keyId, version, purpose };
-  const dataKey = { tenantId: place.tenantId, purpose, version: dataKeyVersion, kekId: vector.kekId, wrapped: hex(vector.wrapped) };
+  const dataKey = {
+    tenantId: place.tenantId,
+    purpose,
+    version: dataKeyVersion,
+    kekId: vector.kekId,
+    wrapped: hex(vector.wrapped),
+  };
   const envelope = createEnvelope({
     keyEncryption: localKeyEncryptionOf(hex(vector.kek)),
     dataKeys: { maxEntries: 1, maxAgeMs: 60_000, maxUses: 100 },
   });
   afterAll(() => envelope.close());
 
-  it('has the context that binds a secret to its place', () => expect(contextBytes(place, dataKeyVersion)?.toString('hex')).toBe(vector.context));
+  it('has the context that binds a secret to its place', () =>
+    expect(contextBytes(place, dataKeyVersion)?.toString('hex')).toBe(vector.context));
 
   it('seals to the same bytes', () => {
     const [salt, nonce, context] = [hex(vector.salt), hex(vector.nonce), hex(vector.context)];
     const key = deriveMessageKey(hex(vector.dataKey), salt, context);
-    expect(sealMessage(key, { plaintext: hex(vector.plaintext), context, dataKeyVersion, salt, nonce }).toString('hex')).toBe(vector.sealed);
+    expect(sealMessage(key, { plaintext: hex(vector.plaintext), context, dataKeyVersion, salt, nonce }).toString('hex')).toBe(
+      vector.sealed,
+    );
   });
 
   it('opens, its data key unwrapped from the file key', async () => {
@@ -31,5 +40,6 @@ describe.each(vectors)('test vector: $name', (vector) => {
     expect((await envelope.open(hex(vector.sealed), { ...place, dataKey })).toString('hex')).toBe(vector.plaintext);
   });
 
-  it('has the same fingerprint', async () => expect(await envelope.fingerprint(hex(vector.plaintext), dataKey)).toBe(vector.fingerprint));
+  it('has the same fingerprint', async () =>
+    expect(await envelope.fingerprint(hex(vector.plaintext), dataKey)).toBe(vector.fingerprint));
 });

@@ -14,10 +14,27 @@ export interface VaultConfig extends KeyEncryptionConfig {
 export const settings: Settings<VaultConfig> = {
   ...keyEncryptionSettings,
   upstreamUrl: text('WEIR_UPSTREAM_URL', 'Where the upstream is', tiklive.origin),
-  testCallTimeoutMs: integer('WEIR_TEST_CALL_TIMEOUT_MS', 'Longest wait for the answer to a test call of a key', 8_000, { min: 1 }),
+  testCallTimeoutMs: integer('WEIR_TEST_CALL_TIMEOUT_MS', 'Longest wait for the answer to a test call of a key', 8_000, {
+    min: 1,
+  }),
   confirmAfterMs: integer('WEIR_KEY_CONFIRM_AFTER_MS', 'Wait between the two refusals that make a key invalid', 2_000),
   drainMs: integer('WEIR_KEY_DRAIN_MS', 'How long calls in flight may finish on the version that a rotation replaced', 300_000),
-  recheckMs: integer('WEIR_KEY_RECHECK_MS', 'First wait before a key without credits is looked at again; doubles up to six hours', 300_000, { min: 1 }),
-  jobsEveryMs: integer('WEIR_KEY_JOBS_EVERY_MS', 'Wait between looks for versions that have drained and keys to look at again', 1_000, { min: 10 }),
-  dataKeyMaxSeals: integer('WEIR_DATA_KEY_MAX_SEALS', "Secrets sealed under one data key of a tenant before the next one is made", 100_000, { min: 1 }),
+  recheckMs: integer(
+    'WEIR_KEY_RECHECK_MS',
+    'First wait before a key without credits is looked at again; doubles up to six hours',
+    300_000,
+    { min: 1 },
+  ),
+  jobsEveryMs: integer(
+    'WEIR_KEY_JOBS_EVERY_MS',
+    'Wait between looks for versions that have drained and keys to look at again',
+    1_000,
+    { min: 10 },
+  ),
+  dataKeyMaxSeals: integer(
+    'WEIR_DATA_KEY_MAX_SEALS',
+    'Secrets sealed under one data key of a tenant before the next one is made',
+    100_000,
+    { min: 1 },
+  ),
 };

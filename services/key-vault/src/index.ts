@@ -31,7 +31,9 @@ export const definition: ServiceDefinition<VaultConfig> = {
       envelope.close();
     });
 
-    const attempts = new Attempts(bus, upstream, tiklive, clock, (error) => log.warn({ err: error }, 'a test call was not settled; its hold stays'));
+    const attempts = new Attempts(bus, upstream, tiklive, clock, (error) =>
+      log.warn({ err: error }, 'a test call was not settled; its hold stays'),
+    );
     const keyLog = new UpstreamKeyLog(events, work, config.recheckMs);
     const keys = new UpstreamKeyService({
       log: keyLog,
@@ -62,7 +64,15 @@ export const definition: ServiceDefinition<VaultConfig> = {
       start: async () => {
         if (!jobs) return;
         const { jobsEveryMs: everyMs, recheckMs } = config;
-        const running = startKeyJobs({ log: keyLog, keys, work, clock, everyMs, recheckMs, onError: (error) => log.warn({ err: error }, 'key jobs') });
+        const running = startKeyJobs({
+          log: keyLog,
+          keys,
+          work,
+          clock,
+          everyMs,
+          recheckMs,
+          onError: (error) => log.warn({ err: error }, 'key jobs'),
+        });
         runtime.onStop(() => running.stop());
       },
     };

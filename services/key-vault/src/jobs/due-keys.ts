@@ -23,7 +23,10 @@ const toDue = ({ tenant_id, key_id, entry }: Row): DueKey => ({ owner: tenant_id
 /** Keys with a version whose drain has ended, over all tenants. */
 export async function drained(work: UnitOfWork, now: number): Promise<DueKey[]> {
   const { rows } = await work.inControl((sql) =>
-    sql.query<Row>('select tenant_id, key_id, drain_until::text as entry from key_drains where drain_until <= $1 order by drain_until limit $2', [now, BATCH]),
+    sql.query<Row>(
+      'select tenant_id, key_id, drain_until::text as entry from key_drains where drain_until <= $1 order by drain_until limit $2',
+      [now, BATCH],
+    ),
   );
   return rows.map(toDue);
 }

@@ -57,7 +57,11 @@ async function recheckAll({ work, log, keys, clock, recheckMs, onError }: KeyJob
 }
 
 /** One key's trouble is not the next one's. */
-async function each(due: readonly DueKey[], onError: (error: Error) => void, work: (key: DueKey) => Promise<void>): Promise<void> {
+async function each(
+  due: readonly DueKey[],
+  onError: (error: Error) => void,
+  work: (key: DueKey) => Promise<void>,
+): Promise<void> {
   for (const key of due) await work(key).catch((error: Error) => onError(error));
 }
 

@@ -1,4 +1,10 @@
-import { UPSTREAM_KEY_PURPOSE, upstreamKeyContext, type Envelope, type UpstreamKeyPlace, type WrappedDataKey } from '@weir/envelope';
+import {
+  UPSTREAM_KEY_PURPOSE,
+  upstreamKeyContext,
+  type Envelope,
+  type UpstreamKeyPlace,
+  type WrappedDataKey,
+} from '@weir/envelope';
 import type { KeyId, TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { keyChanged } from '../errors';
@@ -67,15 +73,22 @@ export async function readSealed(sql: Sql, owner: TenantId, keyId: KeyId, versio
 }
 
 /** Within the transaction of the events: adds the secret that was offered, deletes those that no version keeps. */
-export async function store(sql: Sql, owner: TenantId, keyId: KeyId, offered: SealedVersion | undefined, kept: readonly number[]): Promise<void> {
+export async function store(
+  sql: Sql,
+  owner: TenantId,
+  keyId: KeyId,
+  offered: SealedVersion | undefined,
+  kept: readonly number[],
+): Promise<void> {
   if (offered !== undefined) {
-    await sql.query('insert into upstream_key_blobs (tenant_id, key_id, version, data_key_version, sealed) values ($1, $2, $3, $4, $5)', [
-      owner,
-      keyId,
-      offered.version,
-      offered.dataKey.version,
-      offered.sealed,
-    ]);
+    await sql.query(
+      'insert into upstream_key_blobs (tenant_id, key_id, version, data_key_version, sealed) values ($1, $2, $3, $4, $5)',
+      [owner, keyId, offered.version, offered.dataKey.version, offered.sealed],
+    );
   }
-  await sql.query('delete from upstream_key_blobs where tenant_id = $1 and key_id = $2 and not (version = any ($3))', [owner, keyId, kept]);
+  await sql.query('delete from upstream_key_blobs where tenant_id = $1 and key_id = $2 and not (version = any ($3))', [
+    owner,
+    keyId,
+    kept,
+  ]);
 }

@@ -30,15 +30,24 @@ export class Attempts {
 
   /** @throws AppError `not-accountable`: the hold was not stored, and no call was made */
   async call(account: Account, attempt: number, call: OwnCall, secret: Buffer): Promise<Answer> {
-    const hold: Usage = { kind: 'held', ...this.common(account, attempt, call), upstreamCredits: call.endpoint.credits, chargedCredits: 0 };
+    const hold: Usage = {
+      kind: 'held',
+      ...this.common(account, attempt, call),
+      upstreamCredits: call.endpoint.credits,
+      chargedCredits: 0,
+    };
     await this.publish(hold).catch((error: unknown) => {
       throw notAccountable(error);
     });
 
-    const answer = await this.upstream.call(call, { key: secret.toString('latin1'), requestId: `${account.requestId}/${attempt}` });
+    const answer = await this.upstream.call(call, {
+      key: secret.toString('latin1'),
+      requestId: `${account.requestId}/${attempt}`,
+    });
     const fate = fateOf(this.catalog, call, answer);
     // a settlement that is lost leaves the hold, which says so
-    if (fate !== undefined) await this.publish({ ...this.common(account, attempt, call), ...fate }).catch((error: Error) => this.onError(error));
+    if (fate !== undefined)
+      await this.publish({ ...this.common(account, attempt, call), ...fate }).catch((error: Error) => this.onError(error));
     return answer;
   }
 

@@ -22,7 +22,12 @@ export function describeTest(call: OwnCall, answer: Answer, outcome: Outcome): K
   return [
     reached
       ? passed('upstream-reached', seen)
-      : { name: 'upstream-reached', result: 'failed', evidence: seen, nextStep: 'Nothing was learned about the key. Check it again in a few minutes.' },
+      : {
+          name: 'upstream-reached',
+          result: 'failed',
+          evidence: seen,
+          nextStep: 'Nothing was learned about the key. Check it again in a few minutes.',
+        },
     ...(reached ? [keyKnown(outcome, seen), creditsLeft(outcome, seen), withinRate(outcome, seen)] : []),
   ];
 }
@@ -33,7 +38,8 @@ function keyKnown(outcome: Outcome, evidence: string): KeyCheck {
       name: 'key-known',
       result: 'failed',
       evidence,
-      nextStep: 'The upstream does not know this key, or has suspended it. Copy it again from its dashboard and hand it in as a new version.',
+      nextStep:
+        'The upstream does not know this key, or has suspended it. Copy it again from its dashboard and hand it in as a new version.',
     };
   }
   return outcome === 'rate-limited' ? unknown('key-known', evidence) : passed('key-known', evidence);
@@ -41,14 +47,24 @@ function keyKnown(outcome: Outcome, evidence: string): KeyCheck {
 
 function creditsLeft(outcome: Outcome, evidence: string): KeyCheck {
   if (outcome === 'out-of-credits') {
-    return { name: 'credits-left', result: 'failed', evidence, nextStep: 'The key is right and its credits are used up. Buy credits at the upstream, then check the key again.' };
+    return {
+      name: 'credits-left',
+      result: 'failed',
+      evidence,
+      nextStep: 'The key is right and its credits are used up. Buy credits at the upstream, then check the key again.',
+    };
   }
   return outcome === 'accepted' ? passed('credits-left', evidence) : unknown('credits-left', evidence);
 }
 
 function withinRate(outcome: Outcome, evidence: string): KeyCheck {
   if (outcome === 'rate-limited') {
-    return { name: 'within-rate', result: 'failed', evidence, nextStep: "The upstream limits this key's rate just now. Wait a minute, then check the key again." };
+    return {
+      name: 'within-rate',
+      result: 'failed',
+      evidence,
+      nextStep: "The upstream limits this key's rate just now. Wait a minute, then check the key again.",
+    };
   }
   return outcome === 'accepted' ? passed('within-rate', evidence) : unknown('within-rate', evidence);
 }
@@ -58,10 +74,20 @@ export function describeScope(call: OwnCall, answer: Answer | undefined): { scop
   const scope = call.endpoint.proves?.scope ?? '';
   const name = `scope-${scope}`;
   if (answer === undefined) {
-    return { scopes: [], check: { ...unknown(name, 'The call could not be accounted for, so it was not made.'), nextStep: 'Check the key again in a moment.' } };
+    return {
+      scopes: [],
+      check: {
+        ...unknown(name, 'The call could not be accounted for, so it was not made.'),
+        nextStep: 'Check the key again in a moment.',
+      },
+    };
   }
   const seen = `GET ${call.endpoint.path} ${inWords(answer)}`;
-  if (!isAsPromised(call, answer)) return { scopes: [], check: { ...unknown(name, `${seen}.`), nextStep: 'Check the key again to learn whether it has this scope.' } };
+  if (!isAsPromised(call, answer))
+    return {
+      scopes: [],
+      check: { ...unknown(name, `${seen}.`), nextStep: 'Check the key again to learn whether it has this scope.' },
+    };
   const scopes = provenScopes(call.endpoint, answer.is === 'answered' ? answer.body : undefined);
   if (scopes.length > 0) return { scopes, check: passed(name, `${seen}, with ${call.endpoint.proves?.fields.join(', ')}.`) };
   return {
@@ -87,4 +113,9 @@ function inWords(answer: Answer): string {
 }
 
 const passed = (name: string, evidence: string): KeyCheck => ({ name, result: 'passed', evidence, nextStep: 'Nothing to do.' });
-const unknown = (name: string, evidence: string): KeyCheck => ({ name, result: 'unknown', evidence, nextStep: 'Resolve what failed, then check the key again.' });
+const unknown = (name: string, evidence: string): KeyCheck => ({
+  name,
+  result: 'unknown',
+  evidence,
+  nextStep: 'Resolve what failed, then check the key again.',
+});

@@ -18,7 +18,10 @@ async function call(url: string, timeoutMs = 5_000): Promise<Answer> {
 }
 async function listening(server: Server): Promise<{ url: string; close(): Promise<unknown> }> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => new Promise((resolve) => server.close(resolve)) };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  };
 }
 
 describe('a test call', () => {
@@ -38,7 +41,10 @@ describe('a test call', () => {
     const { url, close } = await listening(createTcpServer());
     await close();
     expect(await call(url)).toEqual({ is: 'not-sent', code: 'ECONNREFUSED' });
-    expect(await call('http://upstream.invalid')).toMatchObject({ is: 'not-sent', code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/) });
+    expect(await call('http://upstream.invalid')).toMatchObject({
+      is: 'not-sent',
+      code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/),
+    });
   });
 
   it('may have been counted when the line is cut or the answer takes too long', async () => {
@@ -62,7 +68,9 @@ describe('a test call', () => {
   it('follows no redirection: the key goes where the settings say and nowhere else', async () => {
     const elsewhere: string[] = [];
     const other = await listening(createServer((request, response) => response.end(String(elsewhere.push(request.url ?? '')))));
-    const first = await listening(createServer((_, response) => response.writeHead(302, { location: `${other.url}/steal` }).end()));
+    const first = await listening(
+      createServer((_, response) => response.writeHead(302, { location: `${other.url}/steal` }).end()),
+    );
     expect(await call(first.url)).toMatchObject({ is: 'answered', status: 302 });
     expect(elsewhere).toEqual([]);
     await Promise.all([first.close(), other.close()]);

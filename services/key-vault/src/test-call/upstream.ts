@@ -3,7 +3,12 @@ import type { OwnCall } from '@weir/upstream-catalog';
 
 /** What became of one call. What the upstream wrote is looked at and never quoted: an answer may repeat the key. */
 export type Answer =
-  | { readonly is: 'answered'; readonly status: number; /** undefined: no JSON. */ readonly body: unknown; readonly tookMs: number }
+  | {
+      readonly is: 'answered';
+      readonly status: number;
+      /** undefined: no JSON. */ readonly body: unknown;
+      readonly tookMs: number;
+    }
   /** Nothing reached the upstream. */
   | { readonly is: 'not-sent'; readonly code: string }
   /** It was sent, and what came of it is unknown. */
@@ -17,7 +22,8 @@ export interface Upstream {
 const MAX_BODY_BYTES = 1_048_576;
 
 /** Errors of the time before the first byte of a request, by undici's and the system's codes. */
-const BEFORE_SENDING = /^(UND_ERR_CONNECT_TIMEOUT|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS_\w+|CERT_\w+|\w+_CERT(_\w+)?|ERR_SSL_\w+)$/;
+const BEFORE_SENDING =
+  /^(UND_ERR_CONNECT_TIMEOUT|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS_\w+|CERT_\w+|\w+_CERT(_\w+)?|ERR_SSL_\w+)$/;
 
 /** @param timeoutMs for the whole of one call, connecting included */
 export function openUpstream(options: { url: string; header: string; timeoutMs: number }): Upstream {
@@ -45,7 +51,8 @@ export function openUpstream(options: { url: string; header: string; timeoutMs: 
         return { is: 'answered', status, body: parsed(text), tookMs: Math.round(performance.now() - start) };
       } catch (error) {
         // an answer whose body cannot be had is an answer still: the upstream counts it by its status
-        if (status !== undefined) return { is: 'answered', status, body: undefined, tookMs: Math.round(performance.now() - start) };
+        if (status !== undefined)
+          return { is: 'answered', status, body: undefined, tookMs: Math.round(performance.now() - start) };
         const code = codeOf(error);
         return { is: BEFORE_SENDING.test(code) ? 'not-sent' : 'no-answer', code };
       }

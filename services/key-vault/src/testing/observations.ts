@@ -14,7 +14,9 @@ export type AttemptRecord = Exclude<Usage, { kind: 'served' }>;
 /** The usage records of a key, in the order of their publication. */
 export async function usageOf(vault: RunningVault, keyId: string): Promise<AttemptRecord[]> {
   const records = await vault.records(USAGE_TOPIC);
-  return records.map(({ value }) => usage.schema.parse(JSON.parse(String(value)))).filter((one): one is AttemptRecord => one.kind !== 'served' && one.keyId === keyId);
+  return records
+    .map(({ value }) => usage.schema.parse(JSON.parse(String(value))))
+    .filter((one): one is AttemptRecord => one.kind !== 'served' && one.keyId === keyId);
 }
 
 /** Waits for what happens soon; the spec's own timeout says when it did not. */

@@ -3,7 +3,16 @@ import { postgresBus, type Bus, type BusRecord } from '@weir/bus';
 import { TOPICS, apiTokenState, tenantState, type ApiTokenState, type TenantState } from '@weir/contracts';
 import { startRelay } from '@weir/event-store';
 import { newId, type TenantId } from '@weir/kernel';
-import { commonSettings, createLogger, createProcess, createRuntime, openBus, openPool, parseSettings, startHost } from '@weir/service-host';
+import {
+  commonSettings,
+  createLogger,
+  createProcess,
+  createRuntime,
+  openBus,
+  openPool,
+  parseSettings,
+  startHost,
+} from '@weir/service-host';
 import { collectBundle, createPool, provisioner, unitOfWork, type ServiceName } from '@weir/tenancy';
 import { definition } from '../index';
 import { until } from './observations';
@@ -72,12 +81,20 @@ export async function startVault({ database, upstreamUrl, dataDir, environment =
   const parts = await definition.create(runtime, config);
   const host = await startHost({ ...config, title: 'spec', version: '0', process, services: [{ runtime, parts }] });
   const registry = createPool({ url: database.urlOf('tenant-registry'), name: 'spec/relay', max: 4 });
-  const relay = startRelay({ work: unitOfWork(registry, 'tenant-registry'), bus, onError: (error) => void lines.push(String(error)) });
+  const relay = startRelay({
+    work: unitOfWork(registry, 'tenant-registry'),
+    bus,
+    onError: (error) => void lines.push(String(error)),
+  });
 
   async function request(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answered> {
     const answer = await fetch(`${host.url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${operator.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        authorization: `Bearer ${operator.token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
@@ -95,7 +112,10 @@ export async function startVault({ database, upstreamUrl, dataDir, environment =
       const id = newId('ten');
       await provisioner(migrator, collectBundle()).provision(id, 'schema');
       const token = mintToken({ mode: 'live' });
-      await bus.publish([stateRecordOf(tenantState.topic, id, tenantOf(id)), stateRecordOf(apiTokenState.topic, token.id, adminOf(id, token))]);
+      await bus.publish([
+        stateRecordOf(tenantState.topic, id, tenantOf(id)),
+        stateRecordOf(apiTokenState.topic, token.id, adminOf(id, token)),
+      ]);
       await until(() => process.access.tokens.get(token.id) !== undefined && process.access.tenants.get(id) !== undefined);
       return { id, token: token.token };
     },

@@ -9,7 +9,10 @@ export const secret = z
   .min(8, 'an upstream key has at least 8 characters')
   .max(512, 'an upstream key has at most 512 characters')
   .refine((key) => !/\s/.test(key), 'the key holds white space: copy it again, without blanks and line ends')
-  .refine((key) => /^[\x21-\x7e\s]*$/.test(key), 'the key holds characters that no upstream key has: only printable ASCII is taken');
+  .refine(
+    (key) => /^[\x21-\x7e\s]*$/.test(key),
+    'the key holds characters that no upstream key has: only printable ASCII is taken',
+  );
 
 const label = z
   .string()
@@ -24,4 +27,3 @@ export const registration = z
   .refine(({ key, label: text }) => !text.includes(key), { path: ['label'], message: 'the label repeats the key' });
 
 export const rotation = z.strictObject({ key: secret });
-

@@ -18,7 +18,11 @@ export class PlatformKeysController {
   @Post()
   @Needs('operator', "Hand in a key of the platform's own; it is sealed and tried at once")
   @Describes({ body: registration, responses: { 201: REGISTERED } })
-  async register(@Body(parse(registration)) body: z.infer<typeof registration>, @Command() context: CommandContext, @Res({ passthrough: true }) reply: FastifyReply) {
+  async register(
+    @Body(parse(registration)) body: z.infer<typeof registration>,
+    @Command() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     const key = await this.keys.register(PLATFORM, body, context);
     void reply.header('location', `/v1/upstream-keys/${key.id}`);
     return tagged(reply, key);
@@ -55,7 +59,12 @@ export class PlatformKeysController {
   @HttpCode(200)
   @Needs('operator', 'Try the key against the upstream now')
   @Describes({ responses: { 200: CHECKED } })
-  async check(@Param('k') k: string, @Command() context: CommandContext, @IfMatch() version: number | undefined, @Res({ passthrough: true }) reply: FastifyReply) {
+  async check(
+    @Param('k') k: string,
+    @Command() context: CommandContext,
+    @IfMatch() version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     return tagged(reply, await this.keys.check(PLATFORM, keyIdOf(k), context, version));
   }
 

@@ -25,7 +25,12 @@ beforeAll(async () => {
   admin = new Client({ connectionString: database.adminUrl });
   await admin.connect();
   simulator = await startSimulator();
-  vault = await startVault({ database, upstreamUrl: simulator.url, dataDir, environment: { WEIR_KEY_DRAIN_MS: String(DRAIN_MS), WEIR_DATA_KEY_MAX_SEALS: '2' } });
+  vault = await startVault({
+    database,
+    upstreamUrl: simulator.url,
+    dataDir,
+    environment: { WEIR_KEY_DRAIN_MS: String(DRAIN_MS), WEIR_DATA_KEY_MAX_SEALS: '2' },
+  });
   envelope = createEnvelope({
     keyEncryption: localKeyEncryption({ keyFile: join(dataDir, 'key-encryption.key') }),
     dataKeys: { maxEntries: 10, maxAgeMs: 60_000, maxUses: 10_000 },
@@ -57,7 +62,10 @@ async function registered(key: string) {
 /** The table that a fetcher holds, fed by the topic. */
 async function followStates() {
   const table = new StateTable(upstreamKeyState.topic, (json) => upstreamKeyState.schema.parse(json));
-  const following = await vault.bus.follow({ topics: [upstreamKeyState.topic], apply: (record) => table.apply(record, Date.now()) });
+  const following = await vault.bus.follow({
+    topics: [upstreamKeyState.topic],
+    apply: (record) => table.apply(record, Date.now()),
+  });
   await following.caughtUp();
   return { table, stop: () => following.stop() };
 }
@@ -74,14 +82,22 @@ describe('rotation', () => {
       const version = state.versions.find((one) => one.version === state.active)!;
       const secret = await openUpstreamKey(envelope, state, version);
       used.push(version.version);
-      const answer = await fetch(`${simulator.url}/userinfo-by-username/?username=tiktok`, { headers: { 'x-api-key': secret.toString() } });
+      const answer = await fetch(`${simulator.url}/userinfo-by-username/?username=tiktok`, {
+        headers: { 'x-api-key': secret.toString() },
+      });
       await answer.arrayBuffer();
       return answer.status;
     };
     const [oldVersions, newVersions]: [number[], number[]] = [[], []];
     const inFlight = Array.from({ length: 200 }, () => call(oldVersions));
     const rotated = await vault.request('POST', `${path}/versions`, { key: after });
-    expect(rotated.body).toMatchObject({ activeVersion: 2, versions: [{ version: 1, state: 'draining' }, { version: 2, state: 'active' }] });
+    expect(rotated.body).toMatchObject({
+      activeVersion: 2,
+      versions: [
+        { version: 1, state: 'draining' },
+        { version: 2, state: 'active' },
+      ],
+    });
     await until(() => table.get(id)?.active === 2);
     const later = Array.from({ length: 20 }, () => call(newVersions));
 
@@ -103,7 +119,12 @@ describe('rotation', () => {
     const said = await stateOf(vault, id);
     const rotated = await vault.request('POST', `${path}/versions`, { key: newSecret() });
     expect(rotated.status).toBe(201);
-    expect(rotated.body).toMatchObject({ state: 'usable', activeVersion: 1, last4: before.slice(-4), lastCheck: { version: 2, outcome: 'unauthorized' } });
+    expect(rotated.body).toMatchObject({
+      state: 'usable',
+      activeVersion: 1,
+      last4: before.slice(-4),
+      lastCheck: { version: 2, outcome: 'unauthorized' },
+    });
     await vault.request('POST', `${path}/check`);
     expect(await stateOf(vault, id)).toEqual(said);
   });
@@ -119,7 +140,10 @@ describe('rotation', () => {
     expect(Date.now() - at).toBeGreaterThanOrEqual(DRAIN_MS);
     const { rows } = await admin.query(`select version from ${schemaOf(tenant)}.upstream_key_blobs where key_id = $1`, [id]);
     expect(rows).toEqual([{ version: 2 }]);
-    expect((await vault.request('GET', path)).body.versions).toMatchObject([{ version: 1, state: 'destroyed' }, { version: 2, state: 'active' }]);
+    expect((await vault.request('GET', path)).body.versions).toMatchObject([
+      { version: 1, state: 'destroyed' },
+      { version: 2, state: 'active' },
+    ]);
     expect((await admin.query('select 1 from weir_key_vault.key_drains where key_id = $1', [id])).rows).toEqual([]);
   });
 });
@@ -132,7 +156,10 @@ describe('what is sealed', () => {
     expect(rows.map(({ seals }) => Number(seals))).toEqual([2, 2]);
     const { body } = await vault.request('GET', path.replace(/\/key_.*/, ''));
     for (const { id } of body.data as { id: string }[]) {
-      expect((await vault.request('POST', `${path.replace(/key_.*/, id)}/check`)).body).toMatchObject({ state: 'usable', lastCheck: { outcome: 'accepted' } });
+      expect((await vault.request('POST', `${path.replace(/key_.*/, id)}/check`)).body).toMatchObject({
+        state: 'usable',
+        lastCheck: { outcome: 'accepted' },
+      });
     }
   });
 

@@ -32,14 +32,26 @@ afterAll(async () => {
 
 async function registered(options: Partial<Key> = {}) {
   const secret = newSecret();
-  simulator.keys.set({ key: secret, credits: null, perMinute: null, burst: 50, scopes: ['download'], suspended: false, ...options });
+  simulator.keys.set({
+    key: secret,
+    credits: null,
+    perMinute: null,
+    burst: 50,
+    scopes: ['download'],
+    suspended: false,
+    ...options,
+  });
   const { id: tenant } = await vault.newTenant();
   const path = `/v1/tenants/${tenant}/upstream-keys`;
   const { body } = await vault.request('POST', path, { key: secret });
   return { secret, tenant, keyId: body.id as KeyId, path: `${path}/${body.id}` };
 }
 
-const signalOf = (of: { tenant: TenantId; keyId: KeyId }, signal: UpstreamSignal['signal'], more: Partial<UpstreamSignal> = {}): UpstreamSignal => ({
+const signalOf = (
+  of: { tenant: TenantId; keyId: KeyId },
+  signal: UpstreamSignal['signal'],
+  more: Partial<UpstreamSignal> = {},
+): UpstreamSignal => ({
   eventId: newUuid(),
   keyId: of.keyId,
   keyVersion: 1,
@@ -53,9 +65,18 @@ const signalOf = (of: { tenant: TenantId; keyId: KeyId }, signal: UpstreamSignal
   ...more,
 });
 const send = (...signals: UpstreamSignal[]) =>
-  vault.bus.publish(signals.map((signal) => ({ topic: SIGNAL_TOPIC, key: signal.keyId, value: Buffer.from(JSON.stringify(signal)), headers: { 'content-type': 'application/json' } })));
-const judged = async (signal: UpstreamSignal) => (await admin.query('select 1 from weir_key_vault.signal_inbox where event_id = $1', [signal.eventId])).rows.length === 1;
-const testCalls = (secret: string) => simulator.ledger.page({ key: secret, limit: 1_000 }).data.filter(({ endpoint }) => endpoint === 'userid').length;
+  vault.bus.publish(
+    signals.map((signal) => ({
+      topic: SIGNAL_TOPIC,
+      key: signal.keyId,
+      value: Buffer.from(JSON.stringify(signal)),
+      headers: { 'content-type': 'application/json' },
+    })),
+  );
+const judged = async (signal: UpstreamSignal) =>
+  (await admin.query('select 1 from weir_key_vault.signal_inbox where event_id = $1', [signal.eventId])).rows.length === 1;
+const testCalls = (secret: string) =>
+  simulator.ledger.page({ key: secret, limit: 1_000 }).data.filter(({ endpoint }) => endpoint === 'userid').length;
 const view = async (path: string) => (await vault.request('GET', path)).body;
 
 it('F1 one 401 is no verdict: a key that the test call finds right stays usable', async () => {

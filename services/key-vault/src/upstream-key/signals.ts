@@ -45,7 +45,10 @@ export class Signals {
     for (let call = 1; call <= TEST_CALLS; call++) {
       if (call > 1) await sleep(this.confirmAfterMs);
       const context = contextOf(signal);
-      const judged = await this.keys.judge(owner, keyId, keyVersion, { ...context, commandId: `${context.commandId}/call-${call}` });
+      const judged = await this.keys.judge(owner, keyId, keyVersion, {
+        ...context,
+        commandId: `${context.commandId}/call-${call}`,
+      });
       if (!refused(judged, keyVersion)) return;
     }
   }
@@ -57,16 +60,22 @@ export class Signals {
 
   /** One that had no consequence is remembered too: it must have none when it comes again in other circumstances. */
   private async remember(eventId: string): Promise<void> {
-    await this.work.inControl((sql) => sql.query('insert into signal_inbox (event_id) values ($1) on conflict do nothing', [eventId]));
+    await this.work.inControl((sql) =>
+      sql.query('insert into signal_inbox (event_id) values ($1) on conflict do nothing', [eventId]),
+    );
   }
 }
 
 /** Of a storm of refusals the first leads to a check; those from before it say nothing new. */
 const mayBeWrong = (signal: UpstreamSignal, { status, lastCheck }: RegisteredKey): boolean =>
-  (status === 'usable' || status === 'depleted') && (lastCheck === undefined || lastCheck.version !== signal.keyVersion || lastCheck.at < signal.at);
+  (status === 'usable' || status === 'depleted') &&
+  (lastCheck === undefined || lastCheck.version !== signal.keyVersion || lastCheck.at < signal.at);
 
 const refused = ({ state }: Loaded, version: number): boolean =>
-  state.is === 'registered' && state.status !== 'invalid' && state.lastCheck?.version === version && state.lastCheck.outcome === 'unauthorized';
+  state.is === 'registered' &&
+  state.status !== 'invalid' &&
+  state.lastCheck?.version === version &&
+  state.lastCheck.outcome === 'unauthorized';
 
 const contextOf = (signal: UpstreamSignal): CommandContext => ({
   actor: { type: 'service', id: 'key-vault' },

@@ -71,7 +71,12 @@ export class TenantKeysController {
   @Delete(':k')
   @HttpCode(204)
   @Needs('admin', 'Destroy every version of the key')
-  async remove(@Tenant() tenant: TenantId, @Param('k') k: string, @Command() context: CommandContext, @IfMatch() version: number | undefined): Promise<void> {
+  async remove(
+    @Tenant() tenant: TenantId,
+    @Param('k') k: string,
+    @Command() context: CommandContext,
+    @IfMatch() version: number | undefined,
+  ): Promise<void> {
     await this.keys.remove(tenant, keyIdOf(k), context, version);
   }
 }

@@ -43,12 +43,16 @@ async function registered(key: string, owner?: { id: string; token: string }) {
   const answer = await vault.request('POST', path, { key, label: 'main' }, as);
   return { tenant: id, as, answer, path: `${path}/${answer.body.id}`, id: answer.body.id as string };
 }
-const check = (answer: { body: { lastCheck: { checks: { name: string }[] } } }, name: string) => answer.body.lastCheck.checks.find((one) => one.name === name);
+const check = (answer: { body: { lastCheck: { checks: { name: string }[] } } }, name: string) =>
+  answer.body.lastCheck.checks.find((one) => one.name === name);
 const sealedVersions = async (keyId: string): Promise<number[]> => {
   const { rows } = await admin.query<{ schema: string }>(`select schema_name as schema from weir.placements`);
   const versions: number[] = [];
   for (const { schema } of rows) {
-    const found = await admin.query<{ version: number }>(`select version from ${schema}.upstream_key_blobs where key_id = $1 order by 1`, [keyId]);
+    const found = await admin.query<{ version: number }>(
+      `select version from ${schema}.upstream_key_blobs where key_id = $1 order by 1`,
+      [keyId],
+    );
     versions.push(...found.rows.map((row) => row.version));
   }
   return versions;
@@ -60,10 +64,18 @@ describe('handing in a key', () => {
     const { answer, id } = await registered(key);
 
     expect(answer.status).toBe(201);
-    expect(answer.body).toMatchObject({ label: 'main', state: 'usable', activeVersion: 1, last4: key.slice(-4), scopes: ['download'], lastCheck: { outcome: 'accepted' } });
+    expect(answer.body).toMatchObject({
+      label: 'main',
+      state: 'usable',
+      activeVersion: 1,
+      last4: key.slice(-4),
+      scopes: ['download'],
+      lastCheck: { outcome: 'accepted' },
+    });
     expect(answer.headers.get('etag')).toBe(`"${answer.body.version}"`);
     expect(answer.headers.get('location')).toMatch(id);
-    for (const name of ['upstream-reached', 'key-known', 'credits-left', 'within-rate', 'scope-download']) expect(check(answer, name)).toMatchObject({ result: 'passed' });
+    for (const name of ['upstream-reached', 'key-known', 'credits-left', 'within-rate', 'scope-download'])
+      expect(check(answer, name)).toMatchObject({ result: 'passed' });
 
     await until(async () => (await stateOf(vault, id))?.active === 1);
     const state = await stateOf(vault, id);
@@ -79,10 +91,22 @@ describe('handing in a key', () => {
     const { answer, id, path, as } = await registered(newSecret());
 
     expect(answer.status).toBe(201);
-    expect(answer.body).toMatchObject({ state: 'invalid', activeVersion: null, versions: [{ state: 'rejected', because: 'unauthorized' }], lastCheck: { outcome: 'unauthorized' } });
-    expect(check(answer, 'key-known')).toMatchObject({ result: 'failed', evidence: expect.stringContaining('answered 401'), nextStep: expect.stringContaining('Copy it again') });
+    expect(answer.body).toMatchObject({
+      state: 'invalid',
+      activeVersion: null,
+      versions: [{ state: 'rejected', because: 'unauthorized' }],
+      lastCheck: { outcome: 'unauthorized' },
+    });
+    expect(check(answer, 'key-known')).toMatchObject({
+      result: 'failed',
+      evidence: expect.stringContaining('answered 401'),
+      nextStep: expect.stringContaining('Copy it again'),
+    });
     expect(await sealedVersions(id)).toEqual([]);
-    expect((await vault.request('POST', `${path}/check`, undefined, as)).body).toMatchObject({ status: 409, code: 'upstream-key-rejected' });
+    expect((await vault.request('POST', `${path}/check`, undefined, as)).body).toMatchObject({
+      status: 409,
+      code: 'upstream-key-rejected',
+    });
   });
 
   it('tells a right key without credits from a wrong one, and takes it once somebody has bought some', async () => {
@@ -93,7 +117,11 @@ describe('handing in a key', () => {
     expect(check(answer, 'credits-left')).toMatchObject({ result: 'failed', nextStep: expect.stringContaining('Buy credits') });
 
     simulator.keys.set({ ...simulator.keys.find(key)!, credits: 10 });
-    expect((await vault.request('POST', `${path}/check`, undefined, as)).body).toMatchObject({ state: 'usable', activeVersion: 2, last4: key.slice(-4) });
+    expect((await vault.request('POST', `${path}/check`, undefined, as)).body).toMatchObject({
+      state: 'usable',
+      activeVersion: 2,
+      last4: key.slice(-4),
+    });
   });
 
   const passing: [string, NewFault, string, string][] = [
@@ -102,20 +130,29 @@ describe('handing in a key', () => {
     ['a line that is cut', { kind: 'cut' }, 'unreachable', 'had no answer'],
     ['an answer that is no answer', { kind: 'html' }, 'unreachable', 'not in JSON'],
   ];
-  it.each(passing)('blames no key for %s: it says so and tries the same secret again when asked', async (_, fault, outcome, evidence) => {
-    const key = known();
-    simulator.faults.add({ ...fault, key, times: 1 } as NewFault);
-    const { answer, path, as } = await registered(key);
-    expect(answer.body).toMatchObject({ state: 'invalid', lastCheck: { outcome } });
-    expect(JSON.stringify(answer.body.lastCheck.checks)).toContain(evidence);
+  it.each(passing)(
+    'blames no key for %s: it says so and tries the same secret again when asked',
+    async (_, fault, outcome, evidence) => {
+      const key = known();
+      simulator.faults.add({ ...fault, key, times: 1 } as NewFault);
+      const { answer, path, as } = await registered(key);
+      expect(answer.body).toMatchObject({ state: 'invalid', lastCheck: { outcome } });
+      expect(JSON.stringify(answer.body.lastCheck.checks)).toContain(evidence);
 
-    expect((await vault.request('POST', `${path}/check`, undefined, as)).body).toMatchObject({ state: 'usable', activeVersion: 2 });
-  });
+      expect((await vault.request('POST', `${path}/check`, undefined, as)).body).toMatchObject({
+        state: 'usable',
+        activeVersion: 2,
+      });
+    },
+  );
 
   it('says which calls fail with a key that may not download', async () => {
     const { answer } = await registered(known({ scopes: [] }));
     expect(answer.body).toMatchObject({ state: 'usable', scopes: [] });
-    expect(check(answer, 'scope-download')).toMatchObject({ result: 'failed', nextStep: expect.stringContaining("need 'download'") });
+    expect(check(answer, 'scope-download')).toMatchObject({
+      result: 'failed',
+      nextStep: expect.stringContaining("need 'download'"),
+    });
   });
 
   it.each([
@@ -155,12 +192,17 @@ describe('a key and its callers', () => {
     const other = await vault.newTenant();
     const as = { authorization: `Bearer ${other.token}` };
     expect((await vault.request('GET', path, undefined, as)).body).toMatchObject({ status: 404, code: 'not-found' });
-    expect((await vault.request('GET', path.replace(/ten_\w+/, other.id), undefined, as)).body).toMatchObject({ status: 404, code: 'not-found' });
+    expect((await vault.request('GET', path.replace(/ten_\w+/, other.id), undefined, as)).body).toMatchObject({
+      status: 404,
+      code: 'not-found',
+    });
     expect((await vault.request('GET', '/v1/upstream-keys', undefined, as)).status).toBe(403);
   });
 
   it('G3 takes no member that it does not know', async () => {
-    expect((await vault.request('POST', '/v1/upstream-keys', { key: newSecret(), weight: 9, tenant_id: 'ten_x' })).status).toBe(400);
+    expect((await vault.request('POST', '/v1/upstream-keys', { key: newSecret(), weight: 9, tenant_id: 'ten_x' })).status).toBe(
+      400,
+    );
   });
 
   it('are listed page by page, without secrets, and gone from the list once removed', async () => {
@@ -180,14 +222,21 @@ describe('a key and its callers', () => {
     expect((await vault.request('GET', `${path}/${ids[1]}`, undefined, as)).status).toBe(404);
     expect((await vault.request('GET', path, undefined, as)).body.data).toHaveLength(2);
     expect(await sealedVersions(ids[1]!)).toEqual([]);
-    await until(async () => (await vault.records('weir.upstream-key.state')).some((record) => record.key === ids[1] && record.value === null));
+    await until(async () =>
+      (await vault.records('weir.upstream-key.state')).some((record) => record.key === ids[1] && record.value === null),
+    );
   });
 
   it('refuses a change of another version than If-Match names', async () => {
     const { path, as, answer } = await registered(known());
     const stale = await vault.request('POST', `${path}/versions`, { key: known() }, { ...as, 'if-match': '"1"' });
     expect(stale.body).toMatchObject({ status: 412, code: 'version-conflict', actual: answer.body.version });
-    const right = await vault.request('POST', `${path}/versions`, { key: known() }, { ...as, 'if-match': `"${answer.body.version}"` });
+    const right = await vault.request(
+      'POST',
+      `${path}/versions`,
+      { key: known() },
+      { ...as, 'if-match': `"${answer.body.version}"` },
+    );
     expect(right.body).toMatchObject({ activeVersion: 2 });
   });
 
@@ -214,12 +263,22 @@ describe('the account of test calls', () => {
       ['held', 2, 'post-detail'],
       ['settled', 2, 'post-detail'],
     ]);
-    for (const record of records) expect(record).toMatchObject({ tenantId: tenant, purpose: 'validation', chargedCredits: 0, keyMode: 'byo', keyOwner: 'own', keyVersion: 1 });
+    for (const record of records)
+      expect(record).toMatchObject({
+        tenantId: tenant,
+        purpose: 'validation',
+        chargedCredits: 0,
+        keyMode: 'byo',
+        keyOwner: 'own',
+        keyVersion: 1,
+      });
     const settled = records.filter((record) => record.kind === 'settled');
     for (const record of settled) expect(record).toMatchObject({ upstreamStatus: 200, difference: 'validation' });
 
     const ledger = simulator.ledger.page({ key, limit: 10 }).data;
-    expect(ledger.map(({ requestId, attempt, credits }) => [requestId, attempt, credits])).toEqual(settled.map(({ requestId, attempt, upstreamCredits }) => [requestId, attempt, upstreamCredits]));
+    expect(ledger.map(({ requestId, attempt, credits }) => [requestId, attempt, credits])).toEqual(
+      settled.map(({ requestId, attempt, upstreamCredits }) => [requestId, attempt, upstreamCredits]),
+    );
   });
 
   it('keeps the hold of a call whose fate nobody knows, and claims no settlement', async () => {
@@ -245,7 +304,9 @@ describe('the account of test calls', () => {
     const key = known();
     const tenant = await vault.newTenant();
     await admin.query('revoke insert on weir_bus.records from weir_service');
-    const { answer, path, as } = await registered(key, tenant).finally(() => admin.query('grant insert on weir_bus.records to weir_service'));
+    const { answer, path, as } = await registered(key, tenant).finally(() =>
+      admin.query('grant insert on weir_bus.records to weir_service'),
+    );
     expect(answer.body).toMatchObject({ status: 503, code: 'not-accountable', keyId: expect.stringMatching(/^key_/) });
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(simulator.ledger.totals(key)).toEqual([]);
@@ -257,18 +318,22 @@ describe('the account of test calls', () => {
 
 it('G12 no secret is in a log line, an answer, a record of any topic or a table', async () => {
   const seen = [vault.logged(), vault.answered()];
-  for (const { name } of TOPICS) for (const { key, value, headers } of await vault.records(name)) seen.push(`${key}${JSON.stringify(headers)}${value?.toString('latin1')}`);
+  for (const { name } of TOPICS)
+    for (const { key, value, headers } of await vault.records(name))
+      seen.push(`${key}${JSON.stringify(headers)}${value?.toString('latin1')}`);
   const { rows } = await admin.query<{ relation: string }>(
     `select format('%I.%I', n.nspname, c.relname) as relation from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`,
   );
-  for (const { relation } of rows) seen.push(...(await admin.query<{ t: string }>(`select t::text as t from ${relation} t`)).rows.map((row) => row.t));
+  for (const { relation } of rows)
+    seen.push(...(await admin.query<{ t: string }>(`select t::text as t from ${relation} t`)).rows.map((row) => row.t));
   const everything = seen.join('\n');
 
   expect(everything).toContain(`"last4":"${secrets.at(-1)?.slice(-4)}"`);
   expect(secrets.length).toBeGreaterThan(15);
   for (const secret of secrets) {
     const bytes = Buffer.from(secret);
-    for (const form of [secret, bytes.toString('hex'), bytes.toString('base64').slice(0, -4)]) expect(everything.includes(form)).toBe(false);
+    for (const form of [secret, bytes.toString('hex'), bytes.toString('base64').slice(0, -4)])
+      expect(everything.includes(form)).toBe(false);
   }
 });

@@ -45,10 +45,13 @@ export class UpstreamKeyLog {
         await store(sql, owner, keyId, offered, keptVersions(state));
         await list(sql, owner, keyId, state);
         // its version is the log's count of states and not the stream's, so that a blob sealed anew can be said without an event
-        await publishStates(sql, [{ topic: stateTopic('upstream-key'), key: keyId, body: toState(owner, state, await readSealed(sql, owner, keyId)) }]);
+        await publishStates(sql, [
+          { topic: stateTopic('upstream-key'), key: keyId, body: toState(owner, state, await readSealed(sql, owner, keyId)) },
+        ]);
         await this.work.leaveTenant(sql);
         await schedule(sql, owner, keyId, state, this.recheckMs);
-        if (signal !== undefined) await sql.query('insert into signal_inbox (event_id) values ($1) on conflict do nothing', [signal]);
+        if (signal !== undefined)
+          await sql.query('insert into signal_inbox (event_id) values ($1) on conflict do nothing', [signal]);
       },
     });
   }
@@ -56,13 +59,17 @@ export class UpstreamKeyLog {
   /** Keys of an owner in the order of their ids, which is that of their making. */
   async page(owner: TenantId, page: { limit: number; after: string | undefined }): Promise<Loaded[]> {
     const rows = await this.work.inTenant(owner, async (sql) => {
-      const { rows: keys } = await sql.query<{ key_id: KeyId }>('select key_id from upstream_keys where tenant_id = $1 and key_id > $2 order by key_id limit $3', [
-        owner,
-        page.after ?? '',
-        page.limit + 1,
-      ]);
+      const { rows: keys } = await sql.query<{ key_id: KeyId }>(
+        'select key_id from upstream_keys where tenant_id = $1 and key_id > $2 order by key_id limit $3',
+        [owner, page.after ?? '', page.limit + 1],
+      );
       const streams = keys.map(({ key_id }) => stream(key_id));
-      return (await sql.query<EventRow>(`select ${EVENT_COLUMNS} from events where tenant_id = $1 and stream = any ($2) order by stream, version`, [owner, streams])).rows;
+      return (
+        await sql.query<EventRow>(
+          `select ${EVENT_COLUMNS} from events where tenant_id = $1 and stream = any ($2) order by stream, version`,
+          [owner, streams],
+        )
+      ).rows;
     });
     const loaded = new Map<string, Loaded>();
     for (const event of rows.map(toEvent)) {
@@ -74,7 +81,8 @@ export class UpstreamKeyLog {
 }
 
 async function list(sql: Sql, owner: TenantId, keyId: KeyId, state: UpstreamKey): Promise<void> {
-  if (state.is === 'registered') await sql.query('insert into upstream_keys (tenant_id, key_id) values ($1, $2) on conflict do nothing', [owner, keyId]);
+  if (state.is === 'registered')
+    await sql.query('insert into upstream_keys (tenant_id, key_id) values ($1, $2) on conflict do nothing', [owner, keyId]);
   else await sql.query('delete from upstream_keys where tenant_id = $1 and key_id = $2', [owner, keyId]);
 }
 
@@ -88,7 +96,10 @@ async function schedule(sql: Sql, owner: TenantId, keyId: KeyId, state: Upstream
     );
   }
   if (state.is === 'registered' && state.status === 'depleted' && activeVersion(state) !== undefined) {
-    await sql.query("insert into key_rechecks (tenant_id, key_id, due_at) values ($1, $2, now() + $3 * interval '1 ms') on conflict do nothing", [owner, keyId, recheckMs]);
+    await sql.query(
+      "insert into key_rechecks (tenant_id, key_id, due_at) values ($1, $2, now() + $3 * interval '1 ms') on conflict do nothing",
+      [owner, keyId, recheckMs],
+    );
   } else {
     await sql.query('delete from key_rechecks where tenant_id = $1 and key_id = $2', [owner, keyId]);
   }

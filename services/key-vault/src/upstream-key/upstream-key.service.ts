@@ -1,6 +1,17 @@
 import type { Access } from '@weir/access';
 import type { UpstreamKeyEvent } from '@weir/contracts';
-import { AppError, PLATFORM, idFrom, newId, versionConflict, type CommandContext, type Decide, type KeyId, type TenantId, type TokenId } from '@weir/kernel';
+import {
+  AppError,
+  PLATFORM,
+  idFrom,
+  newId,
+  versionConflict,
+  type CommandContext,
+  type Decide,
+  type KeyId,
+  type TenantId,
+  type TokenId,
+} from '@weir/kernel';
 import { nothingToCheck } from '../errors';
 import type { SealedVersions } from '../sealing/sealed-versions';
 import type { Examiner } from '../test-call/examiner';
@@ -35,18 +46,34 @@ export class UpstreamKeyService {
   constructor(private readonly ports: Ports) {}
 
   /** Sealed, on the record, and tried at once; the view's `lastCheck` is the report. */
-  async register(owner: TenantId, { key, label }: { key: string; label: string }, context: CommandContext): Promise<UpstreamKeyView> {
+  async register(
+    owner: TenantId,
+    { key, label }: { key: string; label: string },
+    context: CommandContext,
+  ): Promise<UpstreamKeyView> {
     const { log, secrets } = this.ports;
     const keyId = idFrom('key', `${owner}/${context.commandId}`, context.at);
     const { sealed, fingerprint } = await secrets.seal({ owner, keyId, version: 1 }, key);
     const offer = { version: 1, fingerprint, last4: key.slice(-4) };
     const ownedBy = owner === PLATFORM ? 'platform' : 'tenant';
-    const decided = await log.decide({ owner, keyId, decide: register({ keyId, owner: ownedBy, label, offer }), context, offered: sealed });
+    const decided = await log.decide({
+      owner,
+      keyId,
+      decide: register({ keyId, owner: ownedBy, label, offer }),
+      context,
+      offered: sealed,
+    });
     return this.tryCandidate(owner, decided, context);
   }
 
   /** A new version beside the active one, which goes on serving until the new one has been accepted, and drains from then on. */
-  async rotate(owner: TenantId, keyId: KeyId, key: string, context: CommandContext, ifVersion: number | undefined): Promise<UpstreamKeyView> {
+  async rotate(
+    owner: TenantId,
+    keyId: KeyId,
+    key: string,
+    context: CommandContext,
+    ifVersion: number | undefined,
+  ): Promise<UpstreamKeyView> {
     const before = registered((await this.ports.log.load(owner, keyId)).state);
     const decided = await this.offer(owner, before, { secret: key, last4: key.slice(-4) }, context, ifVersion);
     return this.tryCandidate(owner, decided, context);
@@ -63,7 +90,9 @@ export class UpstreamKeyService {
     const again = candidate(key) === undefined ? worthAnotherTry(key) : undefined;
     if (again !== undefined) {
       const last4 = key.versions.find((v) => v.version === again)?.last4 ?? '';
-      const decided = await this.ports.secrets.opened({ owner, keyId, version: again }, (secret) => this.offer(owner, key, { secret, last4 }, context, ifVersion));
+      const decided = await this.ports.secrets.opened({ owner, keyId, version: again }, (secret) =>
+        this.offer(owner, key, { secret, last4 }, context, ifVersion),
+      );
       return this.tryCandidate(owner, decided, context);
     }
     const version = candidate(key) ?? activeVersion(key);
@@ -76,12 +105,26 @@ export class UpstreamKeyService {
     const { secrets, examiner, log, drainMs } = this.ports;
     const place = { owner, keyId, version };
     return secrets.opened(place, async (secret) => {
-      const verdict = await examiner.examine({ place, requestId: context.requestId ?? newId('req'), tokenId: tokenOf(context), keyMode: this.keyMode(owner) }, secret);
-      return log.decide({ owner, keyId, decide: judge(verdict, drainMs), context: { ...context, commandId: `${context.commandId}/verdict-${version}` } });
+      const verdict = await examiner.examine(
+        { place, requestId: context.requestId ?? newId('req'), tokenId: tokenOf(context), keyMode: this.keyMode(owner) },
+        secret,
+      );
+      return log.decide({
+        owner,
+        keyId,
+        decide: judge(verdict, drainMs),
+        context: { ...context, commandId: `${context.commandId}/verdict-${version}` },
+      });
     });
   }
 
-  async change(owner: TenantId, keyId: KeyId, decide: Decide<UpstreamKey, UpstreamKeyEvent>, context: CommandContext, ifVersion?: number): Promise<UpstreamKeyView> {
+  async change(
+    owner: TenantId,
+    keyId: KeyId,
+    decide: Decide<UpstreamKey, UpstreamKeyEvent>,
+    context: CommandContext,
+    ifVersion?: number,
+  ): Promise<UpstreamKeyView> {
     return view(await this.ports.log.decide({ owner, keyId, decide, context, ifVersion }));
   }
 
@@ -98,11 +141,24 @@ export class UpstreamKeyService {
     return (await this.ports.log.page(owner, page)).map(view);
   }
 
-  private async offer(owner: TenantId, key: RegisteredKey, { secret, last4 }: { secret: string | Buffer; last4: string }, context: CommandContext, ifVersion?: number) {
+  private async offer(
+    owner: TenantId,
+    key: RegisteredKey,
+    { secret, last4 }: { secret: string | Buffer; last4: string },
+    context: CommandContext,
+    ifVersion?: number,
+  ) {
     const { keyId } = key;
     const version = nextVersion(key);
     const { sealed, fingerprint } = await this.ports.secrets.seal({ owner, keyId, version }, secret);
-    return this.ports.log.decide({ owner, keyId, decide: offerVersion({ version, fingerprint, last4 }), context, ifVersion, offered: sealed });
+    return this.ports.log.decide({
+      owner,
+      keyId,
+      decide: offerVersion({ version, fingerprint, last4 }),
+      context,
+      ifVersion,
+      offered: sealed,
+    });
   }
 
   /** A retried command whose candidate has been judged already finds none, and answers what came of it. */
@@ -133,5 +189,9 @@ const namingKey =
   (keyId: KeyId) =>
   (error: unknown): never => {
     if (!(error instanceof AppError) || error.category !== 'unavailable') throw error;
-    throw new AppError(error.code, error.category, error.message, { details: { ...error.details, keyId }, cause: error, retryAfter: error.retryAfter ?? 1 });
+    throw new AppError(error.code, error.category, error.message, {
+      details: { ...error.details, keyId },
+      cause: error,
+      retryAfter: error.retryAfter ?? 1,
+    });
   };

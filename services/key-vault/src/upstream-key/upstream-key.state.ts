@@ -21,7 +21,14 @@ export function toState(owner: TenantId, state: UpstreamKey, sealed: readonly Se
     versions: callableVersions(state).flatMap(({ version, state: is, drainUntil }) => {
       const blob = blobs.get(version);
       if (blob === undefined) return [];
-      return [{ version, state: is === 'active' ? 'active' : 'draining', drainUntil: drainUntil ?? null, ...sealedKeyMembers(blob.sealed, blob.dataKey) }];
+      return [
+        {
+          version,
+          state: is === 'active' ? 'active' : 'draining',
+          drainUntil: drainUntil ?? null,
+          ...sealedKeyMembers(blob.sealed, blob.dataKey),
+        },
+      ];
     }),
   };
 }

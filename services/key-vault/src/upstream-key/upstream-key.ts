@@ -39,7 +39,9 @@ export interface RegisteredKey {
   /** Oldest first, the destroyed ones too: they are the key's history. */
   readonly versions: readonly Version[];
   readonly scopes: readonly string[];
-  readonly lastCheck: { readonly at: number; readonly version: number; readonly outcome: Outcome; readonly checks: readonly KeyCheck[] } | undefined;
+  readonly lastCheck:
+    | { readonly at: number; readonly version: number; readonly outcome: Outcome; readonly checks: readonly KeyCheck[] }
+    | undefined;
   /** Test calls in a row that the upstream refused the active version. */
   readonly refusals: number;
 }
@@ -157,7 +159,9 @@ function judgeCandidate(key: RegisteredKey, { version, outcome, scopes, at }: Ve
   }
   return [
     fact('upstream-key.version-activated', { keyId, version, scopes: [...scopes] }),
-    ...(before === undefined ? [] : [fact('upstream-key.version-superseded', { keyId, version: before, drainUntil: at + drainMs })]),
+    ...(before === undefined
+      ? []
+      : [fact('upstream-key.version-superseded', { keyId, version: before, drainUntil: at + drainMs })]),
     ...become(key, 'usable', outcome),
   ];
 }
@@ -219,7 +223,9 @@ export const remove = (): Decision => (state) => {
   if (state.is === 'removed') return [];
   const { keyId, versions } = registered(state);
   return [
-    ...versions.filter((v) => v.state !== 'destroyed').map(({ version }) => fact('upstream-key.version-destroyed', { keyId, version })),
+    ...versions
+      .filter((v) => v.state !== 'destroyed')
+      .map(({ version }) => fact('upstream-key.version-destroyed', { keyId, version })),
     fact('upstream-key.removed', { keyId }),
   ];
 };
@@ -238,7 +244,8 @@ export function registered(state: UpstreamKey): RegisteredKey {
   return state;
 }
 
-const versionThatIs = (key: RegisteredKey, state: Version['state']): number | undefined => key.versions.find((v) => v.state === state)?.version;
+const versionThatIs = (key: RegisteredKey, state: Version['state']): number | undefined =>
+  key.versions.find((v) => v.state === state)?.version;
 
 export const activeVersion = (key: RegisteredKey): number | undefined => versionThatIs(key, 'active');
 export const candidate = (key: RegisteredKey): number | undefined => versionThatIs(key, 'candidate');
@@ -251,7 +258,8 @@ export function worthAnotherTry(key: RegisteredKey): number | undefined {
 }
 
 /** Versions that calls may use: for new ones the active, for those in flight the draining ones too. */
-export const callableVersions = (key: RegisteredKey): readonly Version[] => key.versions.filter((v) => v.state === 'active' || v.state === 'draining');
+export const callableVersions = (key: RegisteredKey): readonly Version[] =>
+  key.versions.filter((v) => v.state === 'active' || v.state === 'draining');
 
 /** Versions whose sealed secret is kept; every other is deleted with the event that says so. */
 export function keptVersions(state: UpstreamKey): readonly number[] {

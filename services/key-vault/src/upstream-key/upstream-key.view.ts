@@ -11,7 +11,13 @@ export interface UpstreamKeyView {
   /** The version that new calls use. */
   readonly activeVersion: number | null;
   readonly last4: string | null;
-  readonly versions: readonly { version: number; state: Version['state']; last4: string; drainUntil: string | null; because: string | null }[];
+  readonly versions: readonly {
+    version: number;
+    state: Version['state'];
+    last4: string;
+    drainUntil: string | null;
+    because: string | null;
+  }[];
   readonly scopes: readonly string[];
   readonly lastCheck: { at: string; version: number; outcome: Outcome; checks: readonly KeyCheck[] } | null;
   readonly createdAt: string;
