@@ -30,9 +30,15 @@ export const usage: Commands = (cli, act) =>
       const report = await api.get(path, { query });
       if (out.json) return out.raw(report);
       out.list(columnsOf(report), { data: [...report.data, { ...report.totals, total: true }], nextCursor: null });
-      if (report.differences !== undefined) out.note(`taken upstream and not charged, by reason: ${JSON.stringify(report.differences)}`);
+      if (report.differences !== undefined) out.note(`Upstream and charged credits differ by: ${inWords(report.differences)}`);
     }),
   );
+
+const inWords = (differences: Readonly<Record<string, number>>): string =>
+  Object.entries(differences)
+    .filter(([, credits]) => credits !== 0)
+    .map(([reason, credits]) => `${reason} ${credits}`)
+    .join(', ') || 'nothing';
 
 const SUMS: Column[] = [['calls', 'calls'], ['upstream credits', 'upstreamCredits'], ['unsettled', 'unsettledCredits'], ['charged credits', 'chargedCredits']];
 
