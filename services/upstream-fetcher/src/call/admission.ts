@@ -43,7 +43,9 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
   const limitsOf = rememberedLimits(parts);
 
   function refuse(call: Call, keyId: string | undefined, refusal: Refused): never {
-    call.shown.limits = refusal.limits;
+    // by the key, the tenant's credits were taken and given back: what it had before is what it has
+    const ofKey = refusal.limits.filter(({ name }) => name.startsWith('upstream-key'));
+    call.shown.limits = ofKey.length === 0 ? refusal.limits : [...call.shown.limits, ...ofKey];
     demand.refused(call.tenant.id, keyId ?? NO_KEY, refusal.limitedBy);
     throw refusedBy(refusal, clock());
   }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { checkShape, saysOutOfCredits, type Catalog, type Endpoint } from '@weir/upstream-catalog';
-import { retryAfterMs } from './retry-after';
+import { readRetryAfter, type RetryAfter } from './retry-after';
 
 /** What came back from one attempt. */
 export interface Received {
@@ -19,7 +19,7 @@ export type Verdict =
   | { readonly is: 'passed-on' }
   | { readonly is: 'unauthorized' }
   | { readonly is: 'depleted' }
-  | { readonly is: 'rate-limited'; readonly retryAfterMs: number }
+  | { readonly is: 'rate-limited'; readonly retryAfter: RetryAfter }
   /** Trouble of the upstream that it says itself; `retryable`: another attempt costs nothing and may succeed. */
   | { readonly is: 'failed'; readonly why: string; readonly retryable: boolean }
   /** Status 200 with something that nobody can use: the upstream takes its credits, the tenant does not pay. */
@@ -32,7 +32,7 @@ export function classify(catalog: Catalog, endpoint: Endpoint, received: Receive
   if (status === 200) return judgeBody(catalog, endpoint, received.body);
   if (status === 401) return { is: 'unauthorized' };
   if (saysOutOfCredits(catalog, status, undefined)) return { is: 'depleted' };
-  if (status === 429) return { is: 'rate-limited', retryAfterMs: retryAfterMs(received.retryAfter, nowMs) };
+  if (status === 429) return { is: 'rate-limited', retryAfter: readRetryAfter(received.retryAfter, nowMs) };
   if (status >= 400 && status < 500) return { is: 'passed-on' };
   return { is: 'failed', why: `status ${status}`, retryable: RETRYABLE.includes(status) };
 }

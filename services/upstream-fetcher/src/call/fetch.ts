@@ -185,10 +185,10 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
         return { is: 'next', error: owner === 'own' ? ownKeyDepleted() : noPlatformKey() };
       case 'rate-limited': {
         free();
-        const waitMs = verdict.retryAfterMs;
+        const { ms: waitMs, stated } = verdict.retryAfter;
         journal.write(signalled(attempt, now, 'rate-limited', waitMs));
         const error = upstreamRateLimited(waitMs);
-        if (waitMs <= SHORT_WAIT_MS && reply.retryAfter !== undefined) return { is: 'again', error, pauseMs: waitMs + random() * 100, orElse: 'next' };
+        if (stated && waitMs <= SHORT_WAIT_MS) return { is: 'again', error, pauseMs: waitMs + random() * 100, orElse: 'next' };
         rest.pause(key.id, waitMs);
         return { is: 'next', error };
       }

@@ -2,15 +2,19 @@
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 60_000;
 
-/**
- * `Retry-After` of the upstream (RFC 9110, 10.2.3) in ms, from 1 s to 60 s: whole seconds or an HTTP date. What is absent or nonsense
- * counts as the shortest.
- */
-export function retryAfterMs(header: string | undefined, nowMs: number): number {
-  if (header === undefined) return SHORTEST_MS;
-  const text = header.trim();
+export interface RetryAfter {
+  /** From 1 s to 60 s. */
+  readonly ms: number;
+  /** Whether the upstream said so, and not nonsense or nothing. */
+  readonly stated: boolean;
+}
+
+/** `Retry-After` of the upstream (RFC 9110, 10.2.3): whole seconds or an HTTP date. */
+export function readRetryAfter(header: string | undefined, nowMs: number): RetryAfter {
+  const text = header?.trim() ?? '';
   const ms = /^\d{1,15}$/.test(text) ? Number(text) * 1_000 : dateMs(text) - nowMs;
-  return Number.isNaN(ms) ? SHORTEST_MS : Math.min(Math.max(ms, SHORTEST_MS), LONGEST_MS);
+  if (Number.isNaN(ms)) return { ms: SHORTEST_MS, stated: false };
+  return { ms: Math.min(Math.max(ms, SHORTEST_MS), LONGEST_MS), stated: true };
 }
 
 /** Date.parse takes `-5` for a year; a date of HTTP begins with a day of the week. */

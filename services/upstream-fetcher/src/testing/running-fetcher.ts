@@ -137,7 +137,7 @@ export async function startFetcher({ database, upstreamUrl, dataDir, environment
 
   let version = 0;
   const waiting = new Map<string, () => void>();
-  for (const contract of [planState, tenantState, apiTokenState, quotaState, upstreamKeyState, keyCeilingState]) {
+  for (const contract of [planState, tenantState, apiTokenState, quotaState, upstreamKeyState, keyCeilingState] as readonly Contract[]) {
     process.states.table(contract).onChange((key) => waiting.get(`${contract.topic}/${key}`)?.());
   }
 
