@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { judged, skipped, type Outcome } from './check';
@@ -36,6 +36,7 @@ export async function openTerraform(): Promise<Terraform | Outcome> {
   for (const where of [...MODULES, LOCAL]) {
     const made = await opened.run(where, 'init', '-input=false', '-backend=false', ...(mirror === undefined ? [] : [`-plugin-dir=${mirror}`]));
     if (made.code === 0) continue;
+    rmSync(dir, { recursive: true, force: true });
     if (/provider registry|Failed to query|could not connect|no available releases/i.test(made.said)) {
       return skipped('the AWS provider cannot be downloaded', 'TF_CLI_ARGS_init=-plugin-dir=<mirror of providers> npm run check:deploy');
     }
