@@ -61,7 +61,11 @@ class OtherStatus extends AppError {
 }
 
 export function sendProblem(reply: FastifyReply, request: FastifyRequest, error: AppError, log: Logger): void {
-  if (error.status >= 500) log.error({ err: error.cause ?? error, code: error.code, requestId: request.id, url: request.url.split('?')[0] }, error.message);
+  if (error.status >= 500) {
+    // 'not now', said without a cause, is an answer and no trouble of ours
+    const level = error.cause === undefined && error.category === 'unavailable' ? 'debug' : 'error';
+    log[level]({ err: error.cause ?? error, code: error.code, requestId: request.id, url: request.url.split('?')[0] }, error.message);
+  }
   if (error.retryAfter !== undefined) void reply.header('retry-after', String(Math.ceil(error.retryAfter)));
   if (error.status === 401) void reply.header('www-authenticate', 'Bearer realm="weir"');
   void reply.status(error.status).header('content-type', 'application/problem+json; charset=utf-8').send(JSON.stringify(toProblem(error, request.id)));

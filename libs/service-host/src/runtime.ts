@@ -39,9 +39,17 @@ export function createLogger(config: Pick<CommonConfig, 'logLevel'>, name: strin
     level: config.logLevel,
     base: { name },
     // a header or a field that can hold a secret never reaches a line
+    serializers: { err: loggable, error: loggable },
     redact: { paths: ['*.authorization', '*["x-api-key"]', '*.token', '*.key', '*.secret', '*.password'], censor: '[redacted]' },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/** Errors of drivers carry whole clients and what they were sent: a line has the message, the code and where it was. */
+function loggable(thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return thrown;
+  const { code, category } = thrown as { code?: unknown; category?: unknown };
+  return { type: thrown.name, message: thrown.message, code, category, stack: thrown.stack, ...(thrown.cause === undefined ? {} : { cause: loggable(thrown.cause) }) };
 }
 
 export async function openPool(runtime: { name: ServiceName; common: CommonConfig; log: Logger }): Promise<Pool> {

@@ -12,7 +12,8 @@ export interface PoolOptions {
 /** No named statements and no startup options: the pool works through PgBouncer in transaction mode. */
 export function createPool({ url, name, max = 10, onError }: PoolOptions): Pool {
   const pool = new Pool({ connectionString: url, max, application_name: name, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000 });
-  pool.on('error', (error) => onError?.(error));
+  // a server that goes down while the pool says goodbye is no news
+  pool.on('error', (error) => (pool.ending ? undefined : onError?.(error)));
   return pool;
 }
 

@@ -6,7 +6,7 @@ import { TOPICS } from '@weir/contracts';
 import { sleep } from '@weir/kernel';
 import { memoryLimiterStore } from '@weir/limiter';
 import { createLogger, createProcess, startHost, type CommonConfig, type Environment, type Host } from '@weir/service-host';
-import { startPostgres } from '@weir/stack';
+import { ensureDemo, startPostgres } from '@weir/stack';
 import { collectBundle, createPool, ensureDatabase, loginOf, prepareDatabase, MIGRATOR } from '@weir/tenancy';
 import { startSimulator } from '@weir/tiklive-simulator';
 import { Undo } from './undo';
@@ -30,7 +30,7 @@ export async function startStandalone(config: StandaloneConfig, environment: Env
   try {
     return await start(config, environment, undo);
   } catch (error) {
-    await undo.all();
+    await undo.all().catch(() => undefined);
     throw error;
   }
 }
@@ -79,7 +79,13 @@ async function start(config: StandaloneConfig, environment: Environment, undo: U
   undo.add(() => host.stop());
   await quiet(host, services);
 
-  const file: StandaloneFile = { url: host.url, managementUrl: host.managementUrl, simulatorUrl: simulator.url, operatorToken, tenants: before?.tenants ?? [] };
+  const known = before?.tenants ?? [];
+  const addresses = { url: host.url, managementUrl: host.managementUrl, simulatorUrl: simulator.url, operatorToken };
+  // first without tenants: whatever happens to the demo, the operator's token is not lost
+  writeStandaloneFile(config.dataDir, { ...addresses, tenants: known });
+  const usesSimulator = config.upstreamUrl === undefined;
+  const tenants = config.demo === 'off' ? known : await ensureDemo({ url: host.url, operatorToken, simulatorUrl: usesSimulator ? simulator.url : undefined, known });
+  const file: StandaloneFile = { ...addresses, tenants };
   writeStandaloneFile(config.dataDir, file);
   return { file, madeOperatorToken: config.operatorToken === undefined && before === undefined, stop: () => undo.all() };
 }

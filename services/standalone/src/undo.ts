@@ -6,8 +6,14 @@ export class Undo {
     this.steps.unshift(step);
   }
 
-  /** Each step is taken, whatever became of the one before it. */
+  /** Each step is taken, whatever became of the one before it; the first that failed is told at the end. */
   async all(): Promise<void> {
-    for (const step of this.steps.splice(0)) await step().catch(() => undefined);
+    let failed: { error: unknown } | undefined;
+    for (const step of this.steps.splice(0)) {
+      await step().catch((error: unknown) => {
+        failed ??= { error };
+      });
+    }
+    if (failed !== undefined) throw failed.error;
   }
 }
