@@ -21,7 +21,7 @@ export const settings: Settings<VaultConfig> = {
   drainMs: integer('WEIR_KEY_DRAIN_MS', 'How long calls in flight may finish on the version that a rotation replaced', 300_000),
   recheckMs: integer(
     'WEIR_KEY_RECHECK_MS',
-    'First wait before a key without credits is looked at again; doubles up to six hours',
+    'First wait before a key without credits, or without a verdict, is tried again; doubles up to six hours',
     300_000,
     { min: 1 },
   ),

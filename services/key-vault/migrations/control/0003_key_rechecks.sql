@@ -1,4 +1,5 @@
--- Keys without credits, over all tenants: when to look whether somebody has bought more. Written in the transaction of the events.
+-- Keys to try again without anyone asking, over all tenants: without credits, in case somebody has bought more, and with a version that
+-- was left without a verdict. Written in the transaction of the events.
 create table key_rechecks (
   tenant_id text not null,
   key_id    text not null,

@@ -32,7 +32,7 @@ export async function drained(work: UnitOfWork, now: number): Promise<DueKey[]> 
 }
 
 /**
- * Takes keys without credits that are due to be looked at, and sets their next look: twice as far away, six hours at most. Of several
+ * Takes keys that are due to be looked at, and sets their next look: twice as far away, six hours at most. Of several
  * processes one takes each.
  */
 export async function takeRechecks(work: UnitOfWork, recheckMs: number): Promise<DueKey[]> {

@@ -1,6 +1,6 @@
 import { newId, sleep, type Clock, type CommandContext } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-import { activeVersion, destroyDrained } from '../upstream-key/upstream-key';
+import { destroyDrained, waitsForCheck } from '../upstream-key/upstream-key';
 import type { UpstreamKeyLog } from '../upstream-key/upstream-key.log';
 import type { UpstreamKeyService } from '../upstream-key/upstream-key.service';
 import { drained, forgetOldSignals, takeRechecks, type DueKey } from './due-keys';
@@ -17,7 +17,7 @@ export interface KeyJobsOptions {
 
 const HOUR_MS = 3_600_000;
 
-/** What has to be done without anyone asking: destroy versions that have drained, look whether an empty key has credits again. */
+/** What has to be done without anyone asking: destroy versions that have drained, try keys that wait for a check. */
 export function startKeyJobs(options: KeyJobsOptions): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const loops = [
@@ -51,7 +51,7 @@ async function destroyAll({ work, log, clock, onError }: KeyJobsOptions): Promis
 async function recheckAll({ work, log, keys, clock, recheckMs, onError }: KeyJobsOptions): Promise<void> {
   await each(await takeRechecks(work, recheckMs), onError, async (due) => {
     const { state } = await log.load(due.owner, due.keyId);
-    const version = state.is === 'registered' && state.status === 'depleted' ? activeVersion(state) : undefined;
+    const version = waitsForCheck(state);
     if (version !== undefined) await keys.judge(due.owner, due.keyId, version, contextOf('key-recheck', due, clock()));
   });
 }

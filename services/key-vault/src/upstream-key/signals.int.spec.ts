@@ -129,3 +129,14 @@ it('a signal that comes again, or that speaks of another version, changes nothin
   await until(() => judged(other));
   expect(await view(key.path)).toMatchObject({ state: 'usable' });
 });
+
+it('a key whose first test call could not be accounted for is tried later without anyone asking', async () => {
+  const secret = newSecret();
+  simulator.keys.set({ key: secret, credits: null, perMinute: null, burst: 50, scopes: [], suspended: false });
+  await admin.query('revoke insert on weir_bus.records from weir_service');
+  const { body } = await vault
+    .request('POST', '/v1/upstream-keys', { key: secret })
+    .finally(() => admin.query('grant insert on weir_bus.records to weir_service'));
+  expect(body).toMatchObject({ status: 503, code: 'not-accountable' });
+  await until(async () => (await view(`/v1/upstream-keys/${body.keyId}`)).state === 'usable');
+});

@@ -3,7 +3,7 @@ import { EVENT_COLUMNS, publishStates, toEvent, type Decided, type EventLog, typ
 import type { CommandContext, Decide, KeyId, TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { readSealed, store, type SealedVersion } from '../sealing/sealed-versions';
-import { activeVersion, evolve, initial, keptVersions, nextDrain, upstreamKey, type UpstreamKey } from './upstream-key';
+import { evolve, initial, keptVersions, nextDrain, upstreamKey, waitsForCheck, type UpstreamKey } from './upstream-key';
 import { toState } from './upstream-key.state';
 
 export interface KeyDecision {
@@ -27,7 +27,7 @@ export class UpstreamKeyLog {
   constructor(
     private readonly events: EventLog,
     private readonly work: UnitOfWork,
-    /** ms before a key without credits is looked at for the first time. */
+    /** ms before a key that waits for a check is looked at for the first time. */
     private readonly recheckMs: number,
   ) {}
 
@@ -95,7 +95,7 @@ async function schedule(sql: Sql, owner: TenantId, keyId: KeyId, state: Upstream
       [owner, keyId, drain],
     );
   }
-  if (state.is === 'registered' && state.status === 'depleted' && activeVersion(state) !== undefined) {
+  if (waitsForCheck(state) !== undefined) {
     await sql.query(
       "insert into key_rechecks (tenant_id, key_id, due_at) values ($1, $2, now() + $3 * interval '1 ms') on conflict do nothing",
       [owner, keyId, recheckMs],

@@ -257,6 +257,12 @@ export function worthAnotherTry(key: RegisteredKey): number | undefined {
   return newest?.state === 'rejected' && newest.because !== 'unauthorized' ? newest.version : undefined;
 }
 
+/** The version that is to be tried again without anyone asking: a candidate that was left without a verdict, an active one without credits. */
+export function waitsForCheck(state: UpstreamKey): number | undefined {
+  if (state.is !== 'registered') return undefined;
+  return candidate(state) ?? (state.status === 'depleted' ? activeVersion(state) : undefined);
+}
+
 /** Versions that calls may use: for new ones the active, for those in flight the draining ones too. */
 export const callableVersions = (key: RegisteredKey): readonly Version[] =>
   key.versions.filter((v) => v.state === 'active' || v.state === 'draining');

@@ -15,6 +15,7 @@ import {
   remove,
   replenish,
   upstreamKey,
+  waitsForCheck,
   worthAnotherTry,
   type KeyStatus,
   type Outcome,
@@ -201,6 +202,21 @@ describe('checking an active version', () => {
     key(...live, became('depleted', 'out-of-credits'))
       .when(judge(verdict(1, 'accepted'), DRAIN_MS))
       .then(checked(1, 'accepted'), became('usable', 'accepted'));
+  });
+});
+
+describe('what is tried without anyone asking', () => {
+  it('is a version that was left without a verdict, or an active one without credits', () => {
+    key(registered, offered(1)).expect(waitsForCheck).toEqual(1);
+    key(...live, offered(2)).expect(waitsForCheck).toEqual(2);
+    key(...live, became('depleted', 'out-of-credits')).expect(waitsForCheck).toEqual(1);
+  });
+
+  it('is no other', () => {
+    key(...live).expect(waitsForCheck).toEqual(undefined);
+    key(...live, became('invalid', 'unauthorized')).expect(waitsForCheck).toEqual(undefined);
+    key(registered, offered(1), rejected(1, 'out-of-credits'), became('depleted', 'out-of-credits')).expect(waitsForCheck).toEqual(undefined);
+    key(...live, destroyed(1), removed).expect(waitsForCheck).toEqual(undefined);
   });
 });
 
