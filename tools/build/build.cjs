@@ -5,7 +5,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { root, swcOptions } = require('./swc-options.cjs');
 
-const out = path.join(root, 'dist');
+const dist = path.join(root, 'dist');
+// made aside and moved at the end: what runs from dist/ meanwhile goes on finding its files
+const out = path.join(root, 'node_modules', `.weir-dist-${process.pid}`);
 const ASSETS = /\.(sql|lua|json|py|xml|tpl|properties|yaml|txt|html|css|svg)$/;
 
 function* files(dir) {
@@ -37,11 +39,13 @@ async function compile(file) {
 
 (async () => {
   const started = Date.now();
-  fs.rmSync(out, { recursive: true, force: true });
   const all = ['libs', 'services', 'tools'].flatMap((dir) => [...files(path.join(root, dir))]);
   const counts = await Promise.all(all.map(compile));
+  fs.rmSync(dist, { recursive: true, force: true });
+  fs.renameSync(out, dist);
   console.log(`built ${counts.reduce((a, b) => a + b, 0)} files into dist/ in ${Date.now() - started} ms`);
 })().catch((error) => {
+  fs.rmSync(out, { recursive: true, force: true });
   console.error(`build failed: ${error.message ?? error}`);
   process.exit(1);
 });

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { AppError } from '@weir/kernel';
 
@@ -26,7 +27,9 @@ const OPEN_ROOT = '/var/lib/weir-postgres';
 export function placeFor(home: string, dir: string): Place {
   if (process.getuid?.() !== 0) return { home, dir, account: undefined };
   const account = postgresAccount();
-  const place = reachable(dir) ? dir : join(OPEN_ROOT, fingerprint(resolve(dir)));
+  letPass(dirname(dir));
+  letPass(dirname(dirname(dir)));
+  const place = reachable(dirname(dir)) ? dir : join(OPEN_ROOT, fingerprint(resolve(dir)));
   const binaries = reachable(home) ? home : copied(home);
   mkdirSync(place, { recursive: true });
   chownSync(place, account.uid, account.gid);
@@ -45,6 +48,16 @@ function postgresAccount(): Account {
       throw new AppError('postgres-account', 'internal', 'PostgreSQL does not run as root and there is no user postgres: useradd --system postgres', { cause: error });
     }
   }
+}
+
+/**
+ * The data directory is Weir's own, if made for root alone: to be passed through, not to be listed. Never a home directory, in which
+ * it may stand.
+ */
+function letPass(dir: string): void {
+  if (dir === homedir() || !existsSync(dir)) return;
+  const { uid, mode } = statSync(dir);
+  if (uid === 0 && (mode & 0o001) === 0) chmodSync(dir, (mode & 0o7777) | 0o001);
 }
 
 /** Every directory on the way can be passed by anybody. */
