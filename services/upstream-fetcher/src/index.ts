@@ -7,6 +7,7 @@ import { createCall } from './call/call';
 import { callRoute } from './call/call.http';
 import { createFetch, type Fetched } from './call/fetch';
 import { createFlights } from './call/flights';
+import { openApiPaths } from './call/openapi';
 import { createUpstream } from './call/upstream';
 import { CatalogController } from './catalog.http';
 import { settings, type FetcherConfig } from './config';
@@ -45,8 +46,12 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
 
     const tables = openTables(runtime.states, access);
     const envelope = openEnvelope({ ...config, dataDir: runtime.common.dataDir });
-    const limiter = ports.limiter === undefined ? openLimiterStore(config, onError) : { store: ports.limiter, close: async () => {} };
-    const redis = config.limiter === 'redis' && ports.limiter === undefined ? openRedis(config, { onError, commandTimeoutMs: 250 }) : undefined;
+    const limiter =
+      ports.limiter === undefined ? openLimiterStore(config, onError) : { store: ports.limiter, close: async () => {} };
+    const redis =
+      config.limiter === 'redis' && ports.limiter === undefined
+        ? openRedis(config, { onError, commandTimeoutMs: 250 })
+        : undefined;
     const cache = createResponseCache({ clock, prefix: config.redisPrefix, redis, maxBytes: config.cacheBytes, onError });
 
     const journal = createJournal({ bus, holdTimeoutMs: config.holdTimeoutMs, backlog: config.usageBacklog, onError });
@@ -55,7 +60,12 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     const metrics = createMetrics(registry, { waiting: () => journal.waiting, flights: () => flights.size });
 
     const upstreamAt = (url: string) =>
-      createUpstream({ url, timeoutMs: config.upstreamTimeoutMs, connections: config.upstreamConnections, maxBodyBytes: config.maxBodyBytes });
+      createUpstream({
+        url,
+        timeoutMs: config.upstreamTimeoutMs,
+        connections: config.upstreamConnections,
+        maxBodyBytes: config.maxBodyBytes,
+      });
     const live = upstreamAt(config.upstreamUrl ?? tiklive.origin);
     const test = config.simulatorUrl === undefined ? live : upstreamAt(config.simulatorUrl);
 
@@ -102,7 +112,8 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       demand.stop();
       await snapshots.drained();
       const left = await journal.drain(DRAIN_MS);
-      if (left > 0) log.error({ records: left }, 'usage records could not be published before the end; their holds become unsettled');
+      if (left > 0)
+        log.error({ records: left }, 'usage records could not be published before the end; their holds become unsettled');
       await Promise.all([live.close(), test.close(), cache.close(), limiter.close()]);
       envelope.close();
     });
@@ -114,6 +125,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
         providers: [{ provide: UserSnapshots, useValue: snapshots }],
       },
       routes: callRoute({ call, basePath: tiklive.basePath, metrics, clock, log }),
+      paths: openApiPaths(tiklive),
     };
   },
 });

@@ -1,0 +1,70 @@
+import type { ServiceParts } from '@weir/service-host';
+import type { Catalog, Endpoint, Parameter } from '@weir/upstream-catalog';
+
+type Paths = NonNullable<ServiceParts['paths']>;
+
+const text = { schema: { type: 'string' as const } };
+const header = (description: string) => ({ description, ...text });
+
+const HEADERS = {
+  'Weir-Request-Id': header('Name it when you ask about a call'),
+  'Weir-Credits': header('What the call is charged'),
+  'Weir-Key': header('Whose key it took: platform, own'),
+  'Weir-Cache': header('hit, miss, coalesced, stale'),
+  RateLimit: header('What is left of each limit (draft-ietf-httpapi-ratelimit-headers-10)'),
+  'RateLimit-Policy': header('Each limit'),
+};
+
+const REFUSALS: Readonly<Record<number, string>> = {
+  400: 'invalid-parameter',
+  401: 'unauthenticated',
+  402: "upstream-credits-depleted: the own key's credits are used up",
+  403: 'tenant-suspended, forbidden, trial-ended',
+  404: 'unknown-endpoint, or the upstream knows no such thing',
+  409: 'upstream-key-missing',
+  424: "upstream-key-invalid: the upstream refuses the tenant's own key",
+  429: 'rate-limited: origin says whose limit, limitedBy which, Retry-After when to come back',
+  502: 'upstream-failed',
+  503: 'upstream-unavailable, not-accountable, stale-state',
+  504: 'upstream-timeout',
+};
+
+/** What the API reference says of the data plane, which Nest does not know: taken from the catalog. */
+export const openApiPaths = (catalog: Catalog): Paths =>
+  Object.fromEntries(catalog.endpoints.map((endpoint) => [`${catalog.basePath}${endpoint.path}`, { get: operation(catalog, endpoint) }]));
+
+function operation({ id, title }: Catalog, endpoint: Endpoint) {
+  const problem = { 'application/problem+json': { schema: { type: 'object' as const } } };
+  return {
+    operationId: `${id}.${endpoint.id}`,
+    tags: [title],
+    summary: endpoint.summary,
+    description: `${endpoint.credits} credit${endpoint.credits === 1 ? '' : 's'} a call. ${lifetime(endpoint)}${endpoint.assumed.length === 0 ? '' : ` Assumed, not confirmed by the provider: ${endpoint.assumed.join(', ')}.`}`,
+    security: [{ bearer: [] }],
+    parameters: [...endpoint.parameters.map(({ declared }) => parameter(declared)), ...REQUEST_HEADERS],
+    responses: {
+      200: { description: "The upstream's answer, byte for byte", headers: HEADERS, content: { 'application/json': { schema: { type: 'object' as const } } } },
+      ...Object.fromEntries(Object.entries(REFUSALS).map(([status, description]) => [status, { description, content: problem }])),
+    },
+  };
+}
+
+const lifetime = ({ lifetimeSeconds }: Endpoint): string =>
+  lifetimeSeconds === 0 ? 'Never served from the cache.' : `Served again from the cache for ${lifetimeSeconds / 60} minutes.`;
+
+function parameter(declared: Parameter) {
+  return { name: declared.name, in: 'query' as const, required: declared.required, schema: schemaOf(declared) };
+}
+
+function schemaOf(declared: Parameter) {
+  switch (declared.type) {
+    case 'integer':
+      return { type: 'integer' as const, minimum: declared.minimum, maximum: declared.maximum, ...(declared.default === undefined ? {} : { default: declared.default }) };
+    case 'url':
+      return { type: 'string' as const, format: 'uri', maxLength: declared.maxLength, description: `On one of: ${declared.hosts.join(', ')}` };
+    case 'text':
+      return { type: 'string' as const, pattern: `^(?:${declared.pattern})$`, maxLength: declared.maxLength };
+  }
+}
+
+const REQUEST_HEADERS = [{ name: 'Weir-Max-Age', in: 'header' as const, required: false, description: 'Oldest answer from the cache that is welcome, in seconds; 0 is a fresh one', schema: { type: 'integer' as const, minimum: 0 } }];
