@@ -92,6 +92,11 @@ export class KafkaConsumption implements Consumption {
     this.consumer.current?.resume(this.subscribed);
   }
 
+  /** Resolves when the client has gone, which may be after stop(). */
+  async gone(): Promise<void> {
+    await this.consumer.left;
+  }
+
   private get subscribed(): { topic: string }[] {
     return this.spec.topics.map((topic) => ({ topic: this.deps.names.onCluster(topic) }));
   }

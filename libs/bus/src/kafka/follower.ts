@@ -75,6 +75,11 @@ export class KafkaFollower implements Following {
     if (this.spec.topics.length > 0) await this.consumer.stop(GRACE_MS);
   }
 
+  /** Resolves when the client has gone, which may be after stop(). */
+  async gone(): Promise<void> {
+    await this.consumer.left;
+  }
+
   private apply(batch: Batch): void {
     const topic = this.deps.names.ours(batch.topic);
     for (const message of batch.messages) {

@@ -1,3 +1,4 @@
+import { withinGrace } from '../grace';
 import type { Bus, ConsumerSpec, FollowSpec, ParkingLot } from '../port';
 import { ReleaseWatch } from '../release-watch';
 import { createClient } from './client';
@@ -9,6 +10,7 @@ import { Publisher } from './publisher';
 import { Topics } from './topics';
 
 const PING_MS = 2_000;
+const CLOSE_GRACE_MS = 5_000;
 
 export interface KafkaBusOptions {
   readonly brokers: readonly string[];
@@ -27,7 +29,7 @@ export function kafkaBus({ brokers, clientId, parking, onError = () => undefined
   const topics = new Topics(kafka, names);
   const publisher = new Publisher(kafka, topics, names);
   const releases = new ReleaseWatch(parking, onError);
-  const open = new Set<{ stop(): Promise<void> }>();
+  const open = new Set<{ stop(): Promise<void>; gone(): Promise<void> }>();
 
   return {
     publish: (records) => publisher.publish(records),
@@ -62,11 +64,16 @@ export function kafkaBus({ brokers, clientId, parking, onError = () => undefined
       });
     },
 
-    ping: () => within(PING_MS, topics.ping()),
+    async ping() {
+      await within(PING_MS, topics.ping()).catch((error: unknown) => {
+        throw toAppError(error);
+      });
+    },
 
     async close() {
       await Promise.all([...open].map((reader) => reader.stop()));
-      await publisher.close();
+      const gone = Promise.all([...open].map((reader) => reader.gone()));
+      await Promise.all([withinGrace(gone, CLOSE_GRACE_MS), publisher.close(CLOSE_GRACE_MS)]);
       await topics.close();
     },
   };

@@ -1,4 +1,5 @@
 import { Partitioners, type Kafka, type Message, type PartitionMetadata, type Producer } from 'kafkajs';
+import { withinGrace } from '../grace';
 import { partitionName } from '../partition-name';
 import type { OutgoingRecord } from '../port';
 import { toAppError } from './errors';
@@ -32,9 +33,10 @@ export class Publisher {
     return call.done;
   }
 
-  async close(): Promise<void> {
-    await this.dealing;
-    await Promise.all([...this.lanes.values()].map((lane) => lane.drained()));
+  /** What was published is sent first, in `graceMs` at most. */
+  async close(graceMs: number): Promise<void> {
+    const sent = this.dealing.then(() => Promise.all([...this.lanes.values()].map((lane) => lane.drained())));
+    await withinGrace(sent, graceMs);
     const producer = await this.producer?.catch(() => undefined);
     await producer?.disconnect();
   }

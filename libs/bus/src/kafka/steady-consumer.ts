@@ -27,6 +27,8 @@ export class SteadyConsumer {
   private readonly stopping = new AbortController();
   private opening: Promise<void> | undefined;
   current: Consumer | undefined;
+  /** Pending while a client that was told to leave has not, longer than anyone wanted to wait. */
+  left: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: SteadyConsumerOptions) {}
 
@@ -45,8 +47,8 @@ export class SteadyConsumer {
   /** What is being handled must have been committed before: kafkajs drops what is committed after this without a word. */
   async stop(graceMs: number): Promise<void> {
     this.stopping.abort();
-    const left = Promise.all([this.opening, this.current?.disconnect()]).catch((error: Error) => this.options.onError(error));
-    await withinGrace(left, graceMs);
+    this.left = Promise.all([this.opening, this.current?.disconnect()]).catch((error: Error) => this.options.onError(error));
+    await withinGrace(this.left, graceMs);
   }
 
   private async open(): Promise<void> {
@@ -92,7 +94,8 @@ export class SteadyConsumer {
     onError(new Error(`${name}: the consumer crashed and is opened anew: ${reason.message}`, { cause: reason }));
     for (let tries = 1; !signal.aborted; tries++) {
       try {
-        await backoff(tries, signal);
+        // kafkajs waits within each opening as well
+        await backoff(Math.min(tries, 3), signal);
         return await this.open();
       } catch (error) {
         if (!signal.aborted) onError(new Error(`${name}: the consumer cannot be opened: ${(error as Error).message}`, { cause: error }));

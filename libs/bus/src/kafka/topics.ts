@@ -122,7 +122,8 @@ export class Topics {
   }
 
   private async connect(): Promise<Admin> {
-    const admin = this.kafka.admin();
+    // questions are asked again anyway: one that the broker does not answer is given up after some 3 s
+    const admin = this.kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 6 } });
     await admin.connect();
     return admin;
   }
