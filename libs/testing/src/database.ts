@@ -15,14 +15,15 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-const PASSWORD = 'weir-test';
+/** Logins belong to the cluster: every database of a test run has the same. */
+export const LOGIN_PASSWORD = 'weir-test';
 
 export async function freshDatabase(): Promise<TestDatabase> {
   const { postgresUrl } = servers();
   const name = `weir_test_${process.env['JEST_WORKER_ID'] ?? '0'}_${randomBytes(6).toString('hex')}`;
   await onServer(postgresUrl, `create database ${name}`);
   const adminUrl = urlOf(postgresUrl, name);
-  await prepareDatabase(adminUrl, collectBundle(), PASSWORD);
+  await prepareDatabase(adminUrl, collectBundle(), LOGIN_PASSWORD);
   await ensureTopics(urlOf(postgresUrl, name, MIGRATOR));
   return {
     name,
@@ -43,7 +44,7 @@ async function ensureTopics(url: string): Promise<void> {
 function urlOf(server: string, database: string, login?: string): string {
   const url = new URL(server);
   url.pathname = `/${database}`;
-  if (login !== undefined) Object.assign(url, { username: login, password: PASSWORD });
+  if (login !== undefined) Object.assign(url, { username: login, password: LOGIN_PASSWORD });
   return url.href;
 }
 

@@ -1,5 +1,5 @@
 export { client, type Answer, type Client } from './client';
-export { freshDatabase, type TestDatabase } from './database';
+export { LOGIN_PASSWORD, freshDatabase, type TestDatabase } from './database';
 export { eventually } from './eventually';
 export { given } from './given';
 export { freshRedis, type TestRedis } from './redis';

@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mintToken } from '@weir/access';
+import { startDistributed, startParts, type Distributed, type Parts } from '@weir/stack';
+import { LOGIN_PASSWORD, freshPrefix, servers } from '@weir/testing';
+import { Client } from 'pg';
+import type { Running } from './journey';
+
+/** A process per service over the test run's Kafka, Redis, Postgres and KMS endpoint, in a database and behind a prefix of its own. */
+export class DistributedShape {
+  private readonly dataDir = mkdtempSync(join(tmpdir(), 'weir-journey-'));
+  private readonly database = `weir_journey_${Date.now().toString(36)}`;
+  private parts: Parts | undefined;
+  private running: Distributed | undefined;
+
+  get distributed(): Distributed {
+    if (this.running === undefined) throw new Error('the distributed shape has not been started');
+    return this.running;
+  }
+
+  async start(): Promise<Running> {
+    const { postgresUrl, kafkaBrokers, redisUrl, kmsUrl, kmsKeyId } = servers();
+    const prefix = freshPrefix();
+    const operatorToken = mintToken({ mode: 'live' }).token;
+    this.parts = await startParts({
+      dataDir: join(this.dataDir, 'parts'),
+      environment: { WEIR_POSTGRES_ADMIN_URL: postgresUrl, WEIR_KAFKA_BROKERS: kafkaBrokers, WEIR_REDIS_URL: redisUrl, AWS_ENDPOINT_URL: kmsUrl, WEIR_KMS_KEY_ID: kmsKeyId },
+    });
+    this.running = await startDistributed({
+      parts: this.parts,
+      dataDir: this.dataDir,
+      environment: { PATH: process.env['PATH'], WEIR_REDIS_PREFIX: prefix, WEIR_SIMULATOR_LATENCY_P50_MS: '0' },
+      operatorToken,
+      database: this.database,
+      topicPrefix: prefix,
+      loginPassword: LOGIN_PASSWORD,
+    });
+    return { url: this.running.url, simulatorUrl: this.running.simulator.url, operatorToken };
+  }
+
+  /** What a process says of itself, by metric and topic: `weir_bus_consumed_records_total` → {`weir.usage`: 12}. */
+  async counted(service: Parameters<Distributed['service']>[0], metric: string): Promise<Map<string, number>> {
+    const text = await (await fetch(`${this.distributed.service(service).managementUrl}/metrics`)).text();
+    const lines = [...text.matchAll(new RegExp(`^${metric}\\{topic="([^"]+)"\\} (\\d+)`, 'gm'))];
+    return new Map(lines.map(([, topic = '', count]) => [topic, Number(count)]));
+  }
+
+  async remove(): Promise<void> {
+    await this.running?.stop();
+    await this.parts?.stop();
+    const client = new Client({ connectionString: servers().postgresUrl });
+    await client.connect();
+    await client.query(`drop database if exists ${this.database} with (force)`);
+    await client.end();
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+}

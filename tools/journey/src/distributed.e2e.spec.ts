@@ -1,0 +1,49 @@
+import { SERVICES } from '@weir/tenancy';
+import { DistributedShape } from './distributed-shape';
+import { eventually } from './http';
+import { Journey } from './journey';
+import { journeySteps } from './steps';
+
+describe('the main job as separate services over Kafka, Redis, Postgres and KMS', () => {
+  const shape = new DistributedShape();
+  let journey: Journey;
+
+  beforeAll(async () => {
+    journey = new Journey(await shape.start());
+  }, 120_000);
+  afterAll(() => shape.remove(), 60_000);
+
+  journeySteps(() => journey);
+
+  it('has had each of the six read records from Kafka, and each has said something there', async () => {
+    for (const service of SERVICES) {
+      const [consumed, followed] = [await shape.counted(service, 'weir_bus_consumed_records_total'), await shape.counted(service, 'weir_bus_followed_records_total')];
+      const records = [...consumed.values(), ...followed.values()].reduce((sum, count) => sum + count, 0);
+      expect({ service, reads: records > 0 }).toEqual({ service, reads: true });
+    }
+    // the relay, which lives with the registry, publishes what stands in the logs, whoever wrote it; fetcher and vault publish usage themselves
+    const relayed = await shape.counted('tenant-registry', 'weir_bus_published_records_total');
+    for (const topic of ['weir.tenant.events', 'weir.upstream-key.events', 'weir.key-ceiling.state', 'weir.limit-policy.events', 'weir.quota.state', 'weir.audit.events']) {
+      expect({ topic, published: (relayed.get(topic) ?? 0) > 0 }).toEqual({ topic, published: true });
+    }
+    for (const service of ['upstream-fetcher', 'key-vault'] as const) {
+      expect((await shape.counted(service, 'weir_bus_published_records_total')).get('weir.usage')).toBeGreaterThan(0);
+    }
+  });
+
+  it.each(SERVICES)('loses nothing of the journey when %s is killed and started again', async (service) => {
+    await eventually(() => journey.bothEquationsHold(), 10_000);
+    const process = shape.distributed.service(service);
+    const user = `after.${service.replaceAll('-', '.')}`;
+    await process.kill();
+    await process.start();
+
+    for (const mode of ['shared', 'byo', 'hybrid'] as const) {
+      await eventually(async () => {
+        const answer = await journey.call(journey.of(mode), user);
+        expect({ mode, status: answer.status, key: answer.headers.get('weir-key') }).toEqual({ mode, status: 200, key: mode === 'shared' ? 'platform' : 'own' });
+      });
+    }
+    await eventually(() => journey.bothEquationsHold(), 15_000);
+  }, 60_000);
+});
