@@ -24,7 +24,7 @@ export function mavenServers(cache: string, progress: Progress): Promise<string>
     assertPresent(['java', 'maven'], 'installing Kafka and Redis');
     progress('installing Kafka and Redis through Maven (43 MB, once)');
     copyFileSync(POM, join(dir, 'pom.xml'));
-    await run('mvn', ['-q', '-B', 'process-resources'], dir);
+    await run('mvn', ['-q', '-B', '-Dstyle.color=never', 'process-resources'], dir);
     for (const what of ['kafka', 'redis']) renameSync(join(dir, 'target', what), join(dir, what));
     rmSync(join(dir, 'target'), { recursive: true });
   });
