@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { record } from './contract';
-import { KEY_MODES, count, keyId, oneOf, projectId, tenantId, text, timestamp, tokenId } from './fields';
+import { KEY_MODES, count, keyId, oneOf, tenantId, text, timestamp } from './fields';
 import { plain } from './privacy';
 import { DEMAND_TOPIC, SIGNAL_TOPIC, USAGE_TOPIC } from './topics';
 
