@@ -7,6 +7,7 @@ import { mavenServers } from '../install/jars';
 import { output } from '../install/run';
 import { startChild, untilReady } from '../process/child';
 import { freePort } from '../process/free-port';
+import { orContainer, untilAnswers, type Container, type Image } from './container';
 import { given, type PartContext, type Running } from './part';
 
 export interface RedisAddress {
@@ -16,12 +17,25 @@ export interface RedisAddress {
 
 const DATABASES = 64;
 
+const IMAGE: Image = {
+  part: 'redis',
+  name: 'valkey/valkey:8.1.4-alpine',
+  port: 6379,
+  command: ['valkey-server', '--databases', String(DATABASES), '--save', '', '--appendonly', 'yes'],
+  keeps: '/data',
+  environment: () => ({}),
+};
+
 export async function startRedis(context: PartContext): Promise<Running<RedisAddress>> {
-  const { environment, durable, ledger } = context;
+  const { environment } = context;
   if (environment['WEIR_REDIS_URL']) {
     await answers(environment['WEIR_REDIS_URL']);
     return given({ url: environment['WEIR_REDIS_URL'] });
   }
+  return orContainer(context, IMAGE, () => asProcess(context), adopt);
+}
+
+async function asProcess({ environment, durable, ledger, ...context }: PartContext): Promise<Running<RedisAddress>> {
   const command = await redisServer(context.cache, context.progress);
   const dir = join(context.dataDir, 'redis');
   mkdirSync(dir, { recursive: true });
@@ -59,6 +73,12 @@ function makeExecutable(file: string): void {
   } catch {
     chmodSync(file, 0o755);
   }
+}
+
+async function adopt({ port, pid, stop }: Container): Promise<Running<RedisAddress>> {
+  const url = `redis://127.0.0.1:${port}`;
+  await untilAnswers('redis', () => answers(url));
+  return { url, pid, stop };
 }
 
 async function answers(url: string): Promise<void> {
