@@ -1,47 +1,57 @@
 import { BaseRpcContext, Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
-import type { Bus, BusRecord, Consumption } from '@weir/bus';
+import type { Bus, BusRecord } from '@weir/bus';
+import { sleep } from '@weir/kernel';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { readPattern } from './consumes';
+import { GroupMember } from './group-member';
+import type { CheckResult } from './health';
+
+/** A start waits this long for its groups and then goes on: after a kill, Kafka gives a member's place away only when its session is over. */
+const JOIN_WITHIN_MS = 1_500;
 
 /**
  * Nest's message handlers over the bus port: one consumption per group, of all its topics, since members of a Kafka group that differ
- * in their topics would be given each other's; offsets committed after the handler's database has. Nest's own Kafka server acknowledges what failed and loses what has no handler; here the port's loop decides both.
+ * in their topics would be given each other's; offsets committed after the handler's database has. Nest's own Kafka server acknowledges
+ * what failed and loses what has no handler; here the port's loop decides both.
  */
 export class BusServer extends Server implements CustomTransportStrategy {
   override readonly transportId = Symbol('weir-bus');
   override readonly propagatesEventHandlerErrors = true;
-  private consumptions: Consumption[] = [];
+  private members: readonly GroupMember[] = [];
 
   constructor(private readonly bus: Bus) {
     super();
   }
 
   listen(done: (error?: unknown) => void): void {
-    this.subscribe().then(() => done(), done);
-  }
-
-  private async subscribe(): Promise<void> {
     const groups = Map.groupBy(
       [...this.getHandlers()].map(([pattern, handler]) => ({ ...readPattern(pattern), handler })),
       ({ group }) => group,
     );
-    this.consumptions = await Promise.all(
-      [...groups].map(([group, members]) => {
-        const handlers = new Map(members.map(({ topic, handler }) => [topic, handler]));
-        const maxBatch = Math.min(...members.map(({ handler }) => (handler.extras?.['maxBatch'] as number | undefined) ?? 1));
-        return this.bus.consume({ group, topics: [...handlers.keys()], maxBatch, handle: (batch) => dispatch(handlers, batch) });
-      }),
-    );
+    this.members = [...groups].map(([group, consumers]) => {
+      const handlers = new Map(consumers.map(({ topic, handler }) => [topic, handler]));
+      const maxBatch = Math.min(...consumers.map(({ handler }) => (handler.extras?.['maxBatch'] as number | undefined) ?? 1));
+      return new GroupMember(this.bus, { group, topics: [...handlers.keys()], maxBatch, handle: (batch) => dispatch(handlers, batch) });
+    });
+    const joined = Promise.all(this.members.map((member) => member.joined));
+    Promise.race([joined, sleep(JOIN_WITHIN_MS)]).then(() => done(), done);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.consumptions.map((consumption) => consumption.stop()));
+    await Promise.all(this.members.map((member) => member.stop()));
   }
 
   /** Records that wait for the consumers of this process. */
   async backlog(): Promise<number> {
-    const lags = await Promise.all(this.consumptions.map((consumption) => consumption.lag()));
-    return lags.flat().reduce((sum, { lag }) => sum + lag, 0);
+    const waiting = await Promise.all(this.members.map((member) => member.backlog()));
+    return waiting.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** For /readyz: requests are served while groups are being joined. */
+  check(): CheckResult {
+    for (const { group, state } of this.members) if (state instanceof Error) return { state: 'failed', detail: `${group}: ${state.message}` };
+    const joining = this.members.filter(({ state }) => state === 'joining').map(({ group }) => group);
+    return joining.length === 0 ? { state: 'ok' } : { state: 'degraded', detail: `joining ${joining.join(', ')}` };
   }
 
   on(): never {

@@ -53,6 +53,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
 
   const app = await createApp(options);
   const consumers = new BusServer(bus);
+  health.add('consumers', () => consumers.check());
   app.connectMicroservice({ strategy: consumers });
   const document = openApiDocument(app, options.title, options.version);
   for (const { parts } of services) Object.assign(document.paths, parts.paths);
