@@ -1,18 +1,26 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintToken } from '@weir/access';
 import { startDistributed, startParts, type Distributed, type Parts } from '@weir/stack';
 import { LOGIN_PASSWORD, freshPrefix, servers } from '@weir/testing';
+import { SERVICES } from '@weir/tenancy';
 import { Client } from 'pg';
 import type { Running } from './journey';
+
+/** What was in flight when a fetcher was killed is on record before a test gives up waiting. */
+export const UNSETTLED_SOON = { WEIR_UNSETTLED_AFTER_MS: '5000', WEIR_UNSETTLED_EVERY_MS: '500' };
 
 /** A process per service over the test run's Kafka, Redis, Postgres and KMS endpoint, in a database and behind a prefix of its own. */
 export class DistributedShape {
   private readonly dataDir = mkdtempSync(join(tmpdir(), 'weir-journey-'));
-  private readonly database = `weir_journey_${Date.now().toString(36)}`;
+  private readonly database = `weir_journey_${randomBytes(5).toString('hex')}`;
   private parts: Parts | undefined;
   private running: Distributed | undefined;
+
+  /** @param replicas of each service */
+  constructor(private readonly replicas = 1) {}
 
   get distributed(): Distributed {
     if (this.running === undefined) throw new Error('the distributed shape has not been started');
@@ -30,8 +38,9 @@ export class DistributedShape {
     this.running = await startDistributed({
       parts: this.parts,
       dataDir: this.dataDir,
-      environment: { PATH: process.env['PATH'], WEIR_REDIS_PREFIX: prefix, WEIR_SIMULATOR_LATENCY_P50_MS: '0' },
+      environment: { PATH: process.env['PATH'], WEIR_REDIS_PREFIX: prefix, WEIR_SIMULATOR_LATENCY_P50_MS: '0', ...UNSETTLED_SOON },
       operatorToken,
+      replicas: Object.fromEntries(SERVICES.map((service) => [service, this.replicas])),
       database: this.database,
       topicPrefix: prefix,
       loginPassword: LOGIN_PASSWORD,

@@ -1,10 +1,11 @@
+import { UNSETTLED_SOON } from './distributed-shape';
 import { ask, eventually } from './http';
 import { Journey } from './journey';
 import { StandaloneShape } from './standalone-shape';
 import { journeySteps } from './steps';
 
 describe('the main job in standalone', () => {
-  const shape = new StandaloneShape({ WEIR_DEMO: 'off' });
+  const shape = new StandaloneShape({ WEIR_DEMO: 'off', ...UNSETTLED_SOON });
   let journey: Journey;
 
   beforeAll(async () => {
