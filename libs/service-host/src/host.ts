@@ -75,7 +75,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     backlog: () => consumers.backlog(),
     stop: async () => {
       health.notReady = 'stopping';
-      await app.close();
+      await closing(fastify.server, () => app.close());
       for (const { runtime } of services) await runtime.stopAll();
       await states.stop();
       await bus.close();
@@ -83,6 +83,17 @@ export async function startHost(options: HostOptions): Promise<Host> {
       log.flush();
     },
   };
+}
+
+const IDLE_SWEEP_MS = 50;
+
+/**
+ * Node ends the connections that are idle when a server closes; one whose answer comes after that would stay for the whole
+ * keep-alive time and hold the process up.
+ */
+async function closing(server: FastifyInstance['server'], close: () => Promise<void>): Promise<void> {
+  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
+  await close().finally(() => clearInterval(sweep));
 }
 
 async function createApp({ process, services }: HostOptions): Promise<NestFastifyApplication> {

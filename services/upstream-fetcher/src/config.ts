@@ -1,4 +1,12 @@
-import { integer, keyEncryptionSettings, limiterSettings, optionalText, type KeyEncryptionConfig, type LimiterConfig, type Settings } from '@weir/service-host';
+import {
+  integer,
+  keyEncryptionSettings,
+  limiterSettings,
+  optionalText,
+  type KeyEncryptionConfig,
+  type LimiterConfig,
+  type Settings,
+} from '@weir/service-host';
 
 export interface FetcherConfig extends KeyEncryptionConfig, LimiterConfig {
   readonly upstreamUrl: string | undefined;
@@ -16,10 +24,34 @@ export const settings: Settings<FetcherConfig> = {
   ...limiterSettings,
   upstreamUrl: optionalText('WEIR_UPSTREAM_URL', "Where live calls go; the catalog's own address when unset"),
   simulatorUrl: optionalText('WEIR_SIMULATOR_URL', 'Where calls of test tokens go; unset, they are refused'),
-  upstreamTimeoutMs: integer('WEIR_UPSTREAM_TIMEOUT_MS', 'Longest that one attempt may take, waiting for a connection included', 10_000, { min: 10, max: 300_000 }),
-  upstreamConnections: integer('WEIR_UPSTREAM_CONNECTIONS', 'Connections to the upstream at most; further calls wait', 1_000, { min: 1 }),
-  maxBodyBytes: integer('WEIR_MAX_BODY', 'Largest answer taken from the upstream, in bytes, before and after decompression', 8_388_608, { min: 1_024 }),
-  cacheBytes: integer('WEIR_CACHE_BYTES', 'Size of the response cache in memory, where WEIR_LIMITER is memory', 134_217_728, { min: 1_048_576 }),
-  holdTimeoutMs: integer('WEIR_HOLD_TIMEOUT_MS', 'How long the bus may take to acknowledge a hold before the call is refused', 2_000, { min: 50 }),
-  usageBacklog: integer('WEIR_USAGE_BACKLOG', 'Settlements kept in memory while the bus is slow; past them calls are refused', 50_000, { min: 100 }),
+  upstreamTimeoutMs: integer(
+    'WEIR_UPSTREAM_TIMEOUT_MS',
+    'Longest that one attempt may take, waiting for a connection included',
+    10_000,
+    { min: 10, max: 300_000 },
+  ),
+  upstreamConnections: integer('WEIR_UPSTREAM_CONNECTIONS', 'Connections to the upstream at most; further calls wait', 1_000, {
+    min: 1,
+  }),
+  maxBodyBytes: integer(
+    'WEIR_MAX_BODY',
+    'Largest answer taken from the upstream, in bytes, before and after decompression',
+    8_388_608,
+    { min: 1_024 },
+  ),
+  cacheBytes: integer('WEIR_CACHE_BYTES', 'Size of the response cache in memory, where WEIR_LIMITER is memory', 134_217_728, {
+    min: 1_048_576,
+  }),
+  holdTimeoutMs: integer(
+    'WEIR_HOLD_TIMEOUT_MS',
+    'How long the bus may take to acknowledge a hold before the call is refused',
+    2_000,
+    { min: 50 },
+  ),
+  usageBacklog: integer(
+    'WEIR_USAGE_BACKLOG',
+    'Settlements kept in memory while the bus is slow; past them calls are refused',
+    50_000,
+    { min: 100 },
+  ),
 };

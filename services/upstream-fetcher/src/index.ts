@@ -3,9 +3,10 @@ import { openEnvelope, openLimiterStore, openRedis, type ServiceDefinition } fro
 import { tiklive } from '@weir/upstream-catalog';
 import { createAdmissionSteps } from './call/admission';
 import { createResponseCache } from './call/cache';
-import { createCall } from './call/call';
+import { LONGEST_WAIT_MS, createCall } from './call/call';
 import { callRoute } from './call/call.http';
-import { createFetch, type Fetched } from './call/fetch';
+import { createFetch } from './call/fetch';
+import type { Fetched } from './call/settle';
 import { createFlights } from './call/flights';
 import { openApiPaths } from './call/openapi';
 import { createUpstream } from './call/upstream';
@@ -75,7 +76,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       catalog: tiklive,
       demand,
       clock,
-      leaseMs: config.upstreamTimeoutMs * ATTEMPTS_AT_MOST + LEASE_SLACK_MS,
+      leaseMs: config.upstreamTimeoutMs * ATTEMPTS_AT_MOST + LONGEST_WAIT_MS + LEASE_SLACK_MS,
     });
     const fetch = createFetch({
       catalog: tiklive,

@@ -25,7 +25,12 @@ export function createMetrics(registry: Registry, gauges: { waiting: () => numbe
     },
   });
   return {
-    calls: new Counter({ name: 'weir_calls_total', help: 'Calls of tenants', labelNames: ['endpoint', 'status', 'cache'], registers }),
+    calls: new Counter({
+      name: 'weir_calls_total',
+      help: 'Calls of tenants',
+      labelNames: ['endpoint', 'status', 'cache'],
+      registers,
+    }),
     upstream: new Histogram({
       name: 'weir_upstream_seconds',
       help: 'Time of an attempt at the upstream',
@@ -33,6 +38,11 @@ export function createMetrics(registry: Registry, gauges: { waiting: () => numbe
       buckets: [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10],
       registers,
     }),
-    attempts: new Counter({ name: 'weir_upstream_attempts_total', help: 'Attempts at the upstream, by what came of them', labelNames: ['outcome'], registers }),
+    attempts: new Counter({
+      name: 'weir_upstream_attempts_total',
+      help: 'Attempts at the upstream, by what came of them',
+      labelNames: ['outcome'],
+      registers,
+    }),
   };
 }

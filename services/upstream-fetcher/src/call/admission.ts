@@ -1,6 +1,14 @@
 import type { LimitOverride, PlanTerms } from '@weir/contracts';
-import type { Clock } from '@weir/kernel';
-import { keyLimits, tenantLimits, type Admissions, type KeyLimits, type Pass, type Refused, type TenantLimits } from '@weir/limiter';
+import { sleep, type Clock } from '@weir/kernel';
+import {
+  keyLimits,
+  tenantLimits,
+  type Admissions,
+  type KeyLimits,
+  type Pass,
+  type Refused,
+  type TenantLimits,
+} from '@weir/limiter';
 import type { Catalog } from '@weir/upstream-catalog';
 import { refusedBy } from '../errors';
 import type { Tables } from '../tables';
@@ -52,7 +60,7 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
 
   async function enter(call: Call, takeId: string): Promise<Pass> {
     const live = call.mode === 'live';
-    const answer = await admissions.enter({
+    const take = {
       tenant: call.tenant.id,
       project: call.projectId,
       takeId,
@@ -61,10 +69,16 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
       cost: live ? call.plan.terms.hitPrice : 0,
       limits: limitsOf(call),
       ledger: tables.quotas.get(call.tenant.id),
-    });
-    if (!answer.admitted) refuse(call, call.keys.candidates[0]?.key.id, answer);
-    call.shown.limits = answer.limits;
-    return answer;
+    };
+    for (;;) {
+      const answer = await admissions.enter(take);
+      call.shown.limits = answer.limits;
+      if (answer.admitted) return answer;
+      const waitMs = answer.retryAfterMs ?? Infinity;
+      if (clock() + waitMs > call.waitUntil) refuse(call, call.keys.candidates[0]?.key.id, answer);
+      demand.waited(call.tenant.id, call.keys.candidates[0]?.key.id ?? NO_KEY, waitMs);
+      await sleep(waitMs);
+    }
   }
 
   return {

@@ -11,6 +11,8 @@ export interface Answer {
 
 /** What the headers of every answer say, a refusal's too; filled in step by step as the call goes. */
 export interface Shown {
+  /** The endpoint's id, once the path is known to be one's. */
+  endpoint: string;
   /** Charged to the tenant. */
   credits: number;
   key: KeyOwner | undefined;
@@ -20,4 +22,11 @@ export interface Shown {
   fetchedAt: number | undefined;
 }
 
-export const nothingShown = (): Shown => ({ credits: 0, key: undefined, cache: undefined, limits: [], fetchedAt: undefined });
+export const nothingShown = (): Shown => ({
+  endpoint: '',
+  credits: 0,
+  key: undefined,
+  cache: undefined,
+  limits: [],
+  fetchedAt: undefined,
+});

@@ -36,7 +36,14 @@ interface Entry {
  * are the tenant's alone, and a test token's are the simulator's.
  */
 export function cacheName({ tenant, plan, mode, keys, endpoint, query }: Call): string {
-  const whose = mode === 'test' ? `${tenant.id}/test` : keys.owner === 'own' ? `${tenant.id}/own` : plan.terms.sharedCache ? PLATFORM : tenant.id;
+  const whose =
+    mode === 'test'
+      ? `${tenant.id}/test`
+      : keys.owner === 'own'
+        ? `${tenant.id}/own`
+        : plan.terms.sharedCache
+          ? PLATFORM
+          : tenant.id;
   return `${whose}/${endpoint.id}?${query}`;
 }
 

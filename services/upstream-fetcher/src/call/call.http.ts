@@ -26,13 +26,13 @@ export function callRoute({ call, basePath, metrics, clock, log }: CallRoutePart
         const answer = await call(read(request), shown);
         show(reply, shown, clock());
         void reply.status(answer.status).header('content-type', answer.contentType).send(answer.body);
-        metrics.calls.inc({ endpoint: endpointOf(request), status: answer.status, cache: shown.cache ?? '' });
+        metrics.calls.inc({ endpoint: shown.endpoint, status: answer.status, cache: shown.cache ?? '' });
       } catch (thrown) {
         const error = toAppError(thrown);
         show(reply, shown, clock());
         if (error.retryAfter === undefined && error.status === 503) void reply.header('retry-after', '1');
         sendProblem(reply, request, error, log);
-        metrics.calls.inc({ endpoint: error.status === 404 ? '' : endpointOf(request), status: error.status, cache: '' });
+        metrics.calls.inc({ endpoint: shown.endpoint, status: error.status, cache: '' });
       }
       return reply;
     });
@@ -48,13 +48,15 @@ function read(request: FastifyRequest): CallRequest {
     token: headers.authorization ?? (typeof key === 'string' ? key : undefined),
     path: `/${(request.params as { '*': string })['*']}`,
     query: request.query as Query,
-    maxAgeMs: maxAge(headers['weir-max-age']),
+    maxAgeMs: secondsOf('Weir-Max-Age', headers['weir-max-age']),
+    maxWaitMs: secondsOf('Weir-Max-Wait', headers['weir-max-wait']) ?? 0,
   };
 }
 
-function maxAge(header: string | string[] | undefined): number | undefined {
+/** In ms. */
+function secondsOf(name: string, header: string | string[] | undefined): number | undefined {
   if (header === undefined) return undefined;
-  if (typeof header !== 'string' || !/^\d{1,9}$/.test(header)) throw invalid('Weir-Max-Age takes whole seconds, such as 60; 0 asks for a fresh answer.');
+  if (typeof header !== 'string' || !/^\d{1,9}$/.test(header)) throw invalid(`${name} takes whole seconds, such as 60.`);
   return Number(header) * 1_000;
 }
 
@@ -65,6 +67,3 @@ function show(reply: FastifyReply, { credits, key, cache, limits, fetchedAt }: S
   if (fetchedAt !== undefined) void reply.header('age', String(Math.max(0, Math.floor((now - fetchedAt) / 1_000))));
   if (limits.length > 0) void reply.headers(rateLimitHeaders(limits, now));
 }
-
-/** The first segment of the path, which is the endpoint's id where there is one; bounded by the catalog, since others are 404. */
-const endpointOf = (request: FastifyRequest): string => (request.params as { '*': string })['*'].split('/', 1)[0] ?? '';

@@ -25,7 +25,9 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
   const ledgerOf = (key: string) => simulator.ledger.page({ key, limit: 10_000 }).data;
 
   /** A tenant on a key of its own, which the simulator knows. */
-  async function tenantWithOwnKey(options: Parameters<RunningFetcher['newTenant']>[0] = {}): Promise<{ tenant: SpecTenant; secret: string; key: UpstreamKeyState }> {
+  async function tenantWithOwnKey(
+    options: Parameters<RunningFetcher['newTenant']>[0] = {},
+  ): Promise<{ tenant: SpecTenant; secret: string; key: UpstreamKeyState }> {
     const tenant = await fetcher.newTenant({ ...options, state: { keyMode: 'byo', ...options.state } });
     const secret = `own-${tenant.id}`;
     simulator.keys.set({ key: secret, credits: null, perMinute: null, burst: 1, scopes: ['download'], suspended: false });
@@ -41,7 +43,14 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
       upstreamUrl: simulator.url,
       environment: { WEIR_SIMULATOR_URL: simulator.url, WEIR_LIMITER: limiter, WEIR_REDIS_URL: redis.url },
     });
-    simulator.keys.set({ key: 'platform-secret', credits: null, perMinute: null, burst: 1, scopes: ['download'], suspended: false });
+    simulator.keys.set({
+      key: 'platform-secret',
+      credits: null,
+      perMinute: null,
+      burst: 1,
+      scopes: ['download'],
+      suspended: false,
+    });
     platformKey = await fetcher.newKey('platform-secret');
     await fetcher.setCeiling({ keyId: platformKey.id, perMinute: 1e6, burst: 1e5, concurrency: 0 });
   }, 60_000);
@@ -96,7 +105,15 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     });
     const settled = usage.flatMap((record) => (record.kind === 'settled' ? [record] : []));
     expect(settled).toHaveLength(2);
-    expect(settled[0]).toMatchObject({ upstreamCredits: 1, chargedCredits: 1, upstreamStatus: 200, difference: null, keyOwner: 'platform', mode: 'live', attempt: 1 });
+    expect(settled[0]).toMatchObject({
+      upstreamCredits: 1,
+      chargedCredits: 1,
+      upstreamStatus: 200,
+      difference: null,
+      keyOwner: 'platform',
+      mode: 'live',
+      attempt: 1,
+    });
   });
 
   it('takes the token as X-Api-Key too, and refuses two Authorization headers, whatever a forged X-Tenant-Id says (G8)', async () => {
@@ -104,7 +121,9 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     const other = await fetcher.newTenant();
     const path = someone();
     expect((await fetcher.request(`/tiklive${path}`, { 'x-api-key': tenant.token, 'x-tenant-id': other.id })).status).toBe(200);
-    expect(await twoTokens(fetcher.url, `/tiklive${path}`, [tenant.token, other.token])).toMatch(/^HTTP\/1.1 400 [^]*invalid-request/);
+    expect(await twoTokens(fetcher.url, `/tiklive${path}`, [tenant.token, other.token])).toMatch(
+      /^HTTP\/1.1 400 [^]*invalid-request/,
+    );
     await eventually(async () => expect(await fetcher.usageOf(tenant)).toHaveLength(2));
     expect(await fetcher.usageOf(other)).toEqual([]);
   });
@@ -112,7 +131,8 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
   it('refuses without a token, without a right to call, a suspended tenant and an unknown path, each by its code', async () => {
     const tenant = await fetcher.newTenant();
     const auditor = await fetcher.newTenant({ role: 'auditor' });
-    const codeOf = async (answer: Promise<{ status: number; body: { code: string } }>) => (({ status, body }) => [status, body.code])(await answer);
+    const codeOf = async (answer: Promise<{ status: number; body: { code: string } }>) =>
+      (({ status, body }) => [status, body.code])(await answer);
     expect(await codeOf(fetcher.request('/tiklive/userid/?username=x'))).toEqual([401, 'unauthenticated']);
     expect(await codeOf(auditor.call(someone()))).toEqual([403, 'forbidden']);
     expect(await codeOf(tenant.call('/no-such/'))).toEqual([404, 'unknown-endpoint']);
@@ -202,7 +222,12 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     const answer = await tenant.call(path);
     expect([answer.status, answer.body.code, answer.headers.get('weir-credits')]).toEqual([502, 'upstream-failed', '0']);
     await eventually(async () =>
-      expect((await fetcher.usageOf(tenant)).at(-1)).toMatchObject({ kind: 'settled', upstreamCredits: 1, chargedCredits: 0, difference: 'absorbed' }),
+      expect((await fetcher.usageOf(tenant)).at(-1)).toMatchObject({
+        kind: 'settled',
+        upstreamCredits: 1,
+        chargedCredits: 0,
+        difference: 'absorbed',
+      }),
     );
     expect(ledgerOf(secret)).toMatchObject([{ credits: 1 }]);
     expect((await tenant.call(path)).headers.get('weir-cache')).toBe('miss');
@@ -217,7 +242,9 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     const answer = await tenant.call(someone());
     expect([answer.status, answer.body.code, answer.headers.get('weir-key')]).toEqual([402, 'upstream-credits-depleted', 'own']);
     const signalsOf = async () => (await fetcher.records(upstreamSignal)).filter(({ keyId }) => keyId === key.id);
-    await eventually(async () => expect(await signalsOf()).toMatchObject([{ signal: 'depleted', keyVersion: 1, tenantId: tenant.id, owner: tenant.id }]));
+    await eventually(async () =>
+      expect(await signalsOf()).toMatchObject([{ signal: 'depleted', keyVersion: 1, tenantId: tenant.id, owner: tenant.id }]),
+    );
     expect((await tenant.call(someone())).status).toBe(200);
     await eventually(async () => expect((await signalsOf()).map(({ signal }) => signal)).toEqual(['depleted', 'accepted']));
   });
@@ -243,28 +270,41 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     ['that is absent', null, 1, 1],
     ['that is negative', -5, 1, 1],
     ['of 10^9', 1e9, 60, 60],
-  ])('answers the upstream\'s 429 with a Retry-After %s, clamped, and does not ask again before it (F4, L9)', async (_, retryAfter, least, most) => {
-    const { tenant, secret, key } = await tenantWithOwnKey();
-    fault({ kind: '429', retryAfter, times: 1 });
-    const answer = await tenant.call(someone());
-    expect([answer.status, answer.body]).toEqual([429, expect.objectContaining({ code: 'rate-limited', origin: 'upstream', limitedBy: 'upstream' })]);
-    const seconds = Number(answer.headers.get('retry-after'));
-    expect(seconds).toBeGreaterThanOrEqual(least);
-    expect(seconds).toBeLessThanOrEqual(most);
-    const again = await tenant.call(someone());
-    expect([again.status, again.body.limitedBy]).toEqual([429, 'upstream']);
-    expect(ledgerOf(secret)).toHaveLength(1);
-    await eventually(async () =>
-      expect((await fetcher.records(upstreamSignal)).filter(({ keyId }) => keyId === key.id)).toMatchObject([{ signal: 'rate-limited' }]),
-    );
-  });
+  ])(
+    "answers the upstream's 429 with a Retry-After %s, clamped, and does not ask again before it (F4, L9)",
+    async (_, retryAfter, least, most) => {
+      const { tenant, secret, key } = await tenantWithOwnKey();
+      fault({ kind: '429', retryAfter, times: 1 });
+      const answer = await tenant.call(someone());
+      expect([answer.status, answer.body]).toEqual([
+        429,
+        expect.objectContaining({ code: 'rate-limited', origin: 'upstream', limitedBy: 'upstream' }),
+      ]);
+      const seconds = Number(answer.headers.get('retry-after'));
+      expect(seconds).toBeGreaterThanOrEqual(least);
+      expect(seconds).toBeLessThanOrEqual(most);
+      const again = await tenant.call(someone());
+      expect([again.status, again.body.limitedBy]).toEqual([429, 'upstream']);
+      expect(ledgerOf(secret)).toHaveLength(1);
+      await eventually(async () =>
+        expect((await fetcher.records(upstreamSignal)).filter(({ keyId }) => keyId === key.id)).toMatchObject([
+          { signal: 'rate-limited' },
+        ]),
+      );
+    },
+  );
 
   it('waits for a 429 that ends within a second, and the tenant sees nothing of it', async () => {
     const { tenant, secret } = await tenantWithOwnKey();
     fault({ kind: '429', retryAfter: 1, times: 1 });
     expect((await tenant.call(someone())).status).toBe(200);
-    expect(ledgerOf(secret).map(({ status, attempt }) => [status, attempt])).toEqual([[429, 1], [200, 2]]);
-    await eventually(async () => expect((await fetcher.usageOf(tenant)).map(({ kind }) => kind)).toEqual(['held', 'settled', 'held', 'settled']));
+    expect(ledgerOf(secret).map(({ status, attempt }) => [status, attempt])).toEqual([
+      [429, 1],
+      [200, 2],
+    ]);
+    await eventually(async () =>
+      expect((await fetcher.usageOf(tenant)).map(({ kind }) => kind)).toEqual(['held', 'settled', 'held', 'settled']),
+    );
   });
 
   it('names whose limit a 429 was and when again; the refused call spends nothing (L9)', async () => {
@@ -272,7 +312,10 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     await small.call(someone());
     await small.call(someone());
     const refused = await small.call(someone());
-    expect([refused.status, refused.body]).toEqual([429, expect.objectContaining({ code: 'rate-limited', origin: 'weir', limitedBy: 'tenant-bucket' })]);
+    expect([refused.status, refused.body]).toEqual([
+      429,
+      expect.objectContaining({ code: 'rate-limited', origin: 'weir', limitedBy: 'tenant-bucket' }),
+    ]);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(2);
     expect(refused.headers.get('ratelimit')).toContain('"daily-quota";r=98');
@@ -292,30 +335,48 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     expect(byKey.headers.get('ratelimit')).toContain('"daily-quota";r=99999');
   });
 
+  it('holds a caller who asks for it, as long as its plan lets it, instead of refusing it', async () => {
+    const terms = { bucket: { capacity: 1, refillPerSecond: 2 }, maxWaitMs: 2_000 };
+    const tenant = await fetcher.newTenant({ terms });
+    expect((await tenant.call(someone())).status).toBe(200);
+    expect((await tenant.call(someone())).status).toBe(429);
+    expect((await tenant.call(someone(), { 'weir-max-wait': '2' })).status).toBe(200);
+    const { tenant: other, key } = await tenantWithOwnKey({ terms: { maxWaitMs: 2_000 } });
+    await fetcher.setCeiling({ keyId: key.id, perMinute: 60, burst: 1, concurrency: 0 });
+    expect((await other.call(someone())).status).toBe(200);
+    expect((await other.call(someone(), { 'weir-max-wait': '5' })).status).toBe(200);
+    const hasty = await fetcher.newTenant({ terms: { ...terms, maxWaitMs: 0 } });
+    await hasty.call(someone());
+    expect((await hasty.call(someone(), { 'weir-max-wait': '5' })).status).toBe(429);
+  });
+
   it('refuses a tenant whose use so far nobody knows, rather than begin at zero', async () => {
     const tenant = await fetcher.newTenant({ quota: false });
     const answer = await tenant.call(someone());
     expect([answer.status, answer.body.code, answer.headers.get('retry-after')]).toEqual([503, 'not-accountable', '1']);
   });
 
-  it.each(['failing', 'hanging'] as const)('sends nothing while the bus is %s, and gives back what admission took', async (state) => {
-    const { tenant, secret } = await tenantWithOwnKey({ terms: { concurrency: 1, dailyCredits: 1 } });
-    fetcher.setBus(state);
-    try {
-      const answer = await tenant.call(someone());
-      expect([answer.status, answer.body.code]).toEqual([503, 'not-accountable']);
-      expect(ledgerOf(secret)).toEqual([]);
-    } finally {
-      fetcher.setBus('up');
-    }
-    await eventually(async () => expect((await tenant.call(someone())).status).toBe(200));
-    await eventually(async () => {
-      const usage = await fetcher.usageOf(tenant);
-      const held = usage.filter(({ kind }) => kind === 'held').map(({ requestId }) => requestId);
-      const closed = usage.filter(({ kind }) => kind === 'settled' || kind === 'released').map(({ requestId }) => requestId);
-      expect(closed).toEqual(expect.arrayContaining(held));
-    });
-  });
+  it.each(['failing', 'hanging'] as const)(
+    'sends nothing while the bus is %s, and gives back what admission took',
+    async (state) => {
+      const { tenant, secret } = await tenantWithOwnKey({ terms: { concurrency: 1, dailyCredits: 1 } });
+      fetcher.setBus(state);
+      try {
+        const answer = await tenant.call(someone());
+        expect([answer.status, answer.body.code]).toEqual([503, 'not-accountable']);
+        expect(ledgerOf(secret)).toEqual([]);
+      } finally {
+        fetcher.setBus('up');
+      }
+      await eventually(async () => expect((await tenant.call(someone())).status).toBe(200));
+      await eventually(async () => {
+        const usage = await fetcher.usageOf(tenant);
+        const held = usage.filter(({ kind }) => kind === 'held').map(({ requestId }) => requestId);
+        const closed = usage.filter(({ kind }) => kind === 'settled' || kind === 'released').map(({ requestId }) => requestId);
+        expect(closed).toEqual(expect.arrayContaining(held));
+      });
+    },
+  );
 
   it("passes the upstream's own 4xx through unchanged, free as the catalog says", async () => {
     const { tenant } = await tenantWithOwnKey();
@@ -330,7 +391,10 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     const { tenant, secret } = await tenantWithOwnKey();
     fault({ kind: '503', times: 1, key: secret });
     expect((await tenant.call(someone())).status).toBe(200);
-    expect(ledgerOf(secret).map(({ status, attempt }) => [status, attempt])).toEqual([[503, 1], [200, 2]]);
+    expect(ledgerOf(secret).map(({ status, attempt }) => [status, attempt])).toEqual([
+      [503, 1],
+      [200, 2],
+    ]);
     fault({ kind: '500', times: 1, key: secret });
     expect((await tenant.call(someone())).body.code).toBe('upstream-failed');
     expect(ledgerOf(secret)).toHaveLength(3);
@@ -342,7 +406,9 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     const answer = await tenant.call(someone());
     expect([answer.status, answer.body.code, answer.headers.get('weir-credits')]).toEqual([504, 'upstream-timeout', '0']);
     expect((await tenant.call(someone())).status).toBe(200);
-    await eventually(async () => expect((await fetcher.usageOf(tenant)).map(({ kind }) => kind).sort()).toEqual(['held', 'held', 'settled']));
+    await eventually(async () =>
+      expect((await fetcher.usageOf(tenant)).map(({ kind }) => kind).sort()).toEqual(['held', 'held', 'settled']),
+    );
   });
 
   it('finishes, settles and keeps a call whose client has gone (F6)', async () => {
@@ -350,11 +416,16 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     const path = someone();
     fault({ kind: 'slow', ms: 300, key: secret, times: 1 });
     const gone = new AbortController();
-    const call = fetch(`${fetcher.url}/tiklive${path}`, { headers: { authorization: `Bearer ${tenant.token}` }, signal: gone.signal });
+    const call = fetch(`${fetcher.url}/tiklive${path}`, {
+      headers: { authorization: `Bearer ${tenant.token}` },
+      signal: gone.signal,
+    });
     await eventually(async () => expect(await fetcher.usageOf(tenant)).toHaveLength(1));
     gone.abort();
     await expect(call).rejects.toThrow();
-    await eventually(async () => expect((await fetcher.usageOf(tenant)).at(-1)).toMatchObject({ kind: 'settled', chargedCredits: 1 }));
+    await eventually(async () =>
+      expect((await fetcher.usageOf(tenant)).at(-1)).toMatchObject({ kind: 'settled', chargedCredits: 1 }),
+    );
     await eventually(async () => expect((await tenant.call(path)).headers.get('weir-cache')).toBe('hit'));
     expect(ledgerOf(secret)).toHaveLength(1);
   });
@@ -376,7 +447,7 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     }
   });
 
-  it('uses the platform\'s key in hybrid mode until an own key is active, and ends the trial', async () => {
+  it("uses the platform's key in hybrid mode until an own key is active, and ends the trial", async () => {
     const trial = await fetcher.newTenant({ state: { keyMode: 'hybrid', trialEndsAt: Date.now() + 60_000 } });
     expect((await trial.call(someone())).headers.get('weir-key')).toBe('platform');
     await trial.change({ trialEndsAt: Date.now() - 1 });
@@ -396,7 +467,9 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     expect((await tenant.call(path, headers)).status).toBe(200);
     expect((await tenant.call(someone(), headers)).status).toBe(200);
     expect(ledgerOf('sim_test_key')).toHaveLength(before + 2);
-    await eventually(async () => expect((await fetcher.usageOf(tenant)).at(-1)).toMatchObject({ kind: 'settled', mode: 'test', keyId: 'key_simulator' }));
+    await eventually(async () =>
+      expect((await fetcher.usageOf(tenant)).at(-1)).toMatchObject({ kind: 'settled', mode: 'test', keyId: 'key_simulator' }),
+    );
     expect((await (await fetcher.newTenant()).call(path)).headers.get('weir-cache')).toBe('miss');
   });
 
@@ -409,7 +482,12 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     const snapshot = (tenant: SpecTenant, of: SpecTenant, user: string) =>
       fetcher.request(`/v1/tenants/${of.id}/snapshots/users/${user}`, { authorization: `Bearer ${tenant.token}` });
     for (const tenant of [one, two]) {
-      await eventually(async () => expect(await snapshot(tenant, tenant, secUid)).toMatchObject({ status: 200, body: { secUid, uniqueId, profile: answer.body } }));
+      await eventually(async () =>
+        expect(await snapshot(tenant, tenant, secUid)).toMatchObject({
+          status: 200,
+          body: { secUid, uniqueId, profile: answer.body },
+        }),
+      );
     }
     expect((await snapshot(one, one, uniqueId.toUpperCase())).status).toBe(200);
     expect((await snapshot(three, three, secUid)).status).toBe(404);
@@ -421,6 +499,82 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     const catalog = await fetcher.request('/v1/catalog', { authorization: `Bearer ${tenant.token}` });
     expect(catalog).toMatchObject({ status: 200, body: { basePath: '/tiklive', endpoints: expect.any(Array) } });
   });
+});
+
+/** Over a fetcher of its own, which the cases may end or starve. */
+describe('a fetcher', () => {
+  let database: TestDatabase;
+  let simulator: Simulator;
+  let fetcher: RunningFetcher;
+  let tenant: SpecTenant;
+  let dataDir: string;
+
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'weir-fetcher-'));
+    [database, simulator] = await Promise.all([freshDatabase(), startSimulator()]);
+    fetcher = await startFetcher({ database, dataDir, upstreamUrl: simulator.url });
+    simulator.keys.set({
+      key: 'platform-secret',
+      credits: null,
+      perMinute: null,
+      burst: 1,
+      scopes: ['download'],
+      suspended: false,
+    });
+    const key = await fetcher.newKey('platform-secret');
+    await fetcher.setCeiling({ keyId: key.id, perMinute: 1e6, burst: 1e5, concurrency: 0 });
+    tenant = await fetcher.newTenant();
+  }, 60_000);
+
+  afterEach(async () => {
+    await fetcher?.stop();
+    await simulator?.close();
+    await database?.drop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }, 60_000);
+
+  const calls = (count: number, from = 0) =>
+    Promise.all(Array.from({ length: count }, (_, i) => tenant.call(`/userid/?username=user_${from + i}`)));
+
+  it('answers, settles and publishes all that is under way when it is told to stop (F12)', async () => {
+    simulator.faults.add({ kind: 'slow', ms: 800 });
+    const answers = calls(100);
+    await eventually(async () => expect((await fetcher.usageOf(tenant)).filter(({ kind }) => kind === 'held')).toHaveLength(100));
+    await fetcher.stopService();
+    expect((await answers).map(({ status }) => status)).toEqual(Array(100).fill(200));
+    const usage = await fetcher.usageOf(tenant);
+    expect(usage.filter(({ kind }) => kind === 'settled')).toHaveLength(100);
+    expect(simulator.ledger.totals('platform-secret')).toMatchObject([{ credits: 100 }]);
+  }, 20_000);
+
+  it('sends a sick upstream hardly more than its calls, and soon nothing: retries have a budget, the breaker opens (F5, F7)', async () => {
+    simulator.faults.add({ kind: '503' });
+    for (let i = 0; i < 100; i += 20) {
+      for (const answer of await calls(20, i)) expect([answer.status, answer.body.code]).toEqual([502, 'upstream-failed']);
+    }
+    const asked = simulator.ledger.totals('platform-secret')[0]?.attempts ?? 0;
+    expect(asked).toBeGreaterThanOrEqual(10);
+    expect(asked).toBeLessThanOrEqual(60);
+    const refused = await tenant.call('/userid/?username=late');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+  }, 20_000);
+
+  it('keeps both equations: the upstream took what is settled, the tenant pays what was charged, whatever went wrong between', async () => {
+    simulator.faults.add({ kind: 'bad-json', share: 0.1, seed: 'a', charged: true });
+    simulator.faults.add({ kind: '500', share: 0.1, seed: 'b' });
+    simulator.faults.add({ kind: '429', retryAfter: 0, share: 0.05, seed: 'c' });
+    const answers = [...(await calls(150)), ...(await calls(150, 75))];
+    const credits = answers.reduce((sum, { headers }) => sum + Number(headers.get('weir-credits')), 0);
+    await eventually(async () => {
+      const usage = await fetcher.usageOf(tenant);
+      const settled = usage.flatMap((record) => (record.kind === 'settled' ? [record] : []));
+      expect(usage.filter(({ kind }) => kind === 'held')).toHaveLength(settled.length);
+      expect(settled.reduce((sum, { upstreamCredits }) => sum + upstreamCredits, 0)).toBe(
+        simulator.ledger.totals('platform-secret')[0]?.credits,
+      );
+      expect(settled.reduce((sum, { chargedCredits }) => sum + chargedCredits, 0)).toBe(credits);
+    });
+  }, 20_000);
 });
 
 /** As no client library would send it. */

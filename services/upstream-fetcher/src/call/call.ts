@@ -11,10 +11,10 @@ import type { Answer, Shown } from './answer';
 import { cacheName, type KeptAnswer, type ResponseCache } from './cache';
 import { recognise } from './catalog';
 import type { AdmittedCall } from './context';
-import type { Fetched } from './fetch';
+import type { Fetched } from './settle';
 import type { Flights } from './flights';
 import { chooseKeys, type KeyChoice } from './key-choice';
-import { served } from './settle';
+import { served } from './fate';
 import { SIMULATOR_CHOICE } from './simulator-key';
 
 export interface CallRequest {
@@ -25,7 +25,12 @@ export interface CallRequest {
   readonly query: Query;
   /** How old an answer from the cache may be; undefined: as old as the catalog lets it be. */
   readonly maxAgeMs: number | undefined;
+  /** How long to be held instead of refused; the plan has the last word. */
+  readonly maxWaitMs: number;
 }
+
+/** Whatever a plan says: a slot is not held longer than its lease. */
+export const LONGEST_WAIT_MS = 30_000;
 
 export interface CallParts {
   readonly access: Access;
@@ -54,17 +59,24 @@ export function createCall(parts: CallParts): (request: CallRequest, shown: Show
   const { access, tables, catalog, admission, cache, flights, journal, clock } = parts;
 
   return async function call(request, shown) {
-    const caller = identify(access, tables, request.token); //                                            1 access
-    const asked = recognise(catalog, request.path, request.query); //                                     2 catalog
+    // 1 access
+    const caller = identify(access, tables, request.token);
+    // 2 catalog
+    const asked = recognise(catalog, request.path, request.query);
+    shown.endpoint = asked.endpoint.id;
     const keys = keysOf(caller);
     shown.key = keys.owner;
     journal.assertAccountable();
 
-    const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown }); //  3 admission
+    // 3 admission
+    const waitUntil = clock() + Math.min(request.maxWaitMs, caller.plan.terms.maxWaitMs, LONGEST_WAIT_MS);
+    const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown, waitUntil });
     try {
-      const kept = await cache.read(admitted, request.maxAgeMs); //                                       4 cache
+      // 4 cache
+      const kept = await cache.read(admitted, request.maxAgeMs);
       if (kept !== undefined) return serve(admitted, kept, 'hit', keys.owner, caller.plan.terms.hitPrice);
-      return await share(admitted); //                                                                    5 to 9
+      // 5 admission, 6 key, 7 hold, 8 upstream, 9 settle: once for all who ask the same now
+      return await share(admitted);
     } catch (error) {
       end(admitted.sent ? admission.settle(admitted, 0) : admission.giveBack(admitted));
       throw error;
@@ -122,7 +134,13 @@ export function createCall(parts: CallParts): (request: CallRequest, shown: Show
     return fetched;
   }
 
-  function serve(call: AdmittedCall, kept: KeptAnswer, how: 'hit' | 'coalesced', keyOwner: 'platform' | 'own', price: number): Answer {
+  function serve(
+    call: AdmittedCall,
+    kept: KeptAnswer,
+    how: 'hit' | 'coalesced',
+    keyOwner: 'platform' | 'own',
+    price: number,
+  ): Answer {
     const { shown } = call;
     journal.write(served(call, clock(), { cache: how, keyOwner, chargedCredits: price }));
     end(admission.settle(call, price));
@@ -147,4 +165,3 @@ export function createCall(parts: CallParts): (request: CallRequest, shown: Show
 
 const ofOneTenant = (error: unknown): boolean =>
   error instanceof AppError && error.details['origin'] === 'weir' && error.details['limitedBy'] !== 'upstream-key';
-

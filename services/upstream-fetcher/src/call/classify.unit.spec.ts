@@ -18,12 +18,21 @@ describe('what an answer of the upstream means', () => {
 
   it.each([401, 402, 429, 403, 404, 422, 500, 501, 302, 204, 502, 503, 504])('has a verdict on status %d', (status) => {
     const { is } = verdictOn(received(status));
-    const expected: Record<number, string> = { 401: 'unauthorized', 402: 'depleted', 429: 'rate-limited', 403: 'passed-on', 404: 'passed-on', 422: 'passed-on' };
+    const expected: Record<number, string> = {
+      401: 'unauthorized',
+      402: 'depleted',
+      429: 'rate-limited',
+      403: 'passed-on',
+      404: 'passed-on',
+      422: 'passed-on',
+    };
     expect(is).toBe(expected[status] ?? 'failed');
   });
 
   it('tries again only where that may help and costs nothing', () => {
-    const retryable = [500, 501, 302, 502, 503, 504].filter((status) => (verdictOn(received(status)) as { retryable?: boolean }).retryable);
+    const retryable = [500, 501, 302, 502, 503, 504].filter(
+      (status) => (verdictOn(received(status)) as { retryable?: boolean }).retryable,
+    );
     expect(retryable).toEqual([502, 503, 504]);
   });
 

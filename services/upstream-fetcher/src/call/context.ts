@@ -9,6 +9,8 @@ import type { KeyChoice } from './key-choice';
 export interface Call extends Caller, Asked {
   readonly requestId: RequestId;
   readonly keys: KeyChoice;
+  /** Until when the caller is held rather than refused by a limit; ms since the epoch. */
+  readonly waitUntil: number;
   readonly shown: Shown;
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '@weir/kernel';
 import type { Journal } from '../usage/journal';
 import { usageRecord } from '../usage/records';
 import { usageOfAttempt, type Attempt } from './attempt';
-import { released } from './settle';
+import { released } from './fate';
 
 /**
  * Step 7: what the attempt will cost at most, acknowledged by the bus before the call leaves. Whatever dies after that, the credit has a
@@ -12,6 +12,11 @@ import { released } from './settle';
  */
 export function hold(journal: Journal, clock: Clock, attempt: Attempt): Promise<void> {
   const { credits } = attempt.call.endpoint;
-  const record = usageRecord({ kind: 'held', ...usageOfAttempt(attempt, clock()), upstreamCredits: credits, chargedCredits: credits });
+  const record = usageRecord({
+    kind: 'held',
+    ...usageOfAttempt(attempt, clock()),
+    upstreamCredits: credits,
+    chargedCredits: credits,
+  });
   return journal.hold(record, () => released(attempt, clock()));
 }

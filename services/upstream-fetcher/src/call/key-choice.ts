@@ -61,7 +61,8 @@ function ownChoice(active: readonly UpstreamKeyState[], fallback: readonly Candi
 
 const trialOver = ({ trialEndsAt, now }: KeyFacts): boolean => trialEndsAt !== null && trialEndsAt <= now;
 
-export const noPlatformKey = (): AppError => upstreamUnavailable("None of the platform's upstream keys can be used now. Try again shortly.");
+export const noPlatformKey = (): AppError =>
+  upstreamUnavailable("None of the platform's upstream keys can be used now. Try again shortly.");
 
 /** Depleted is told before invalid: it is what the tenant can mend without a new key. */
 function unusableOwn(keys: readonly UpstreamKeyState[]): AppError {
@@ -73,7 +74,9 @@ function unusableOwn(keys: readonly UpstreamKeyState[]): AppError {
 
 /** The platform's usable keys, shuffled by weight: each comes first as often as its weight says. */
 function pool({ platform, random }: KeyFacts): Candidate[] {
-  const usable = platform.filter((key) => key.status === 'usable' && key.active !== null).map((key): Candidate => ({ owner: 'platform', key }));
+  const usable = platform
+    .filter((key) => key.status === 'usable' && key.active !== null)
+    .map((key): Candidate => ({ owner: 'platform', key }));
   if (usable.length < 2) return usable;
   // Efraimidis and Spirakis: order by u^(1/w), taken in logarithms
   return usable

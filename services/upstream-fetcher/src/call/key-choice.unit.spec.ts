@@ -17,7 +17,16 @@ const own = (change?: Partial<UpstreamKeyState>) => key('own', 'ten_a', change);
 const platform = (id = 'p', change?: Partial<UpstreamKeyState>) => key(id, PLATFORM, change);
 
 const choose = (facts: Partial<KeyFacts>) =>
-  chooseKeys({ mode: 'shared', fallback: false, trialEndsAt: null, own: [], platform: [platform()], now: NOW, random: () => 0.5, ...facts });
+  chooseKeys({
+    mode: 'shared',
+    fallback: false,
+    trialEndsAt: null,
+    own: [],
+    platform: [platform()],
+    now: NOW,
+    random: () => 0.5,
+    ...facts,
+  });
 const idsOf = (facts: Partial<KeyFacts>) => choose(facts).candidates.map(({ key: { id } }) => id.slice('key_'.length));
 const otherwise = (facts: Partial<KeyFacts>) => choose(facts).otherwise().code;
 

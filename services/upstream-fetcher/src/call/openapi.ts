@@ -31,7 +31,9 @@ const REFUSALS: Readonly<Record<number, string>> = {
 
 /** What the API reference says of the data plane, which Nest does not know: taken from the catalog. */
 export const openApiPaths = (catalog: Catalog): Paths =>
-  Object.fromEntries(catalog.endpoints.map((endpoint) => [`${catalog.basePath}${endpoint.path}`, { get: operation(catalog, endpoint) }]));
+  Object.fromEntries(
+    catalog.endpoints.map((endpoint) => [`${catalog.basePath}${endpoint.path}`, { get: operation(catalog, endpoint) }]),
+  );
 
 function operation({ id, title }: Catalog, endpoint: Endpoint) {
   const problem = { 'application/problem+json': { schema: { type: 'object' as const } } };
@@ -43,7 +45,11 @@ function operation({ id, title }: Catalog, endpoint: Endpoint) {
     security: [{ bearer: [] }],
     parameters: [...endpoint.parameters.map(({ declared }) => parameter(declared)), ...REQUEST_HEADERS],
     responses: {
-      200: { description: "The upstream's answer, byte for byte", headers: HEADERS, content: { 'application/json': { schema: { type: 'object' as const } } } },
+      200: {
+        description: "The upstream's answer, byte for byte",
+        headers: HEADERS,
+        content: { 'application/json': { schema: { type: 'object' as const } } },
+      },
       ...Object.fromEntries(Object.entries(REFUSALS).map(([status, description]) => [status, { description, content: problem }])),
     },
   };
@@ -59,12 +65,30 @@ function parameter(declared: Parameter) {
 function schemaOf(declared: Parameter) {
   switch (declared.type) {
     case 'integer':
-      return { type: 'integer' as const, minimum: declared.minimum, maximum: declared.maximum, ...(declared.default === undefined ? {} : { default: declared.default }) };
+      return {
+        type: 'integer' as const,
+        minimum: declared.minimum,
+        maximum: declared.maximum,
+        ...(declared.default === undefined ? {} : { default: declared.default }),
+      };
     case 'url':
-      return { type: 'string' as const, format: 'uri', maxLength: declared.maxLength, description: `On one of: ${declared.hosts.join(', ')}` };
+      return {
+        type: 'string' as const,
+        format: 'uri',
+        maxLength: declared.maxLength,
+        description: `On one of: ${declared.hosts.join(', ')}`,
+      };
     case 'text':
       return { type: 'string' as const, pattern: `^(?:${declared.pattern})$`, maxLength: declared.maxLength };
   }
 }
 
-const REQUEST_HEADERS = [{ name: 'Weir-Max-Age', in: 'header' as const, required: false, description: 'Oldest answer from the cache that is welcome, in seconds; 0 is a fresh one', schema: { type: 'integer' as const, minimum: 0 } }];
+const REQUEST_HEADERS = [
+  {
+    name: 'Weir-Max-Age',
+    in: 'header' as const,
+    required: false,
+    description: 'Oldest answer from the cache that is welcome, in seconds; 0 is a fresh one',
+    schema: { type: 'integer' as const, minimum: 0 },
+  },
+];

@@ -1,51 +1,140 @@
-import type { OutgoingRecord } from '@weir/bus';
-import type { UpstreamSignal, UsageOf } from '@weir/contracts';
-import { newUuid } from '@weir/kernel';
-import { signalRecord, usageRecord } from '../usage/records';
-import { usageOfAttempt, usageOfCall, type Attempt } from './attempt';
-import type { Call } from './context';
-import type { KeyOwner } from './key-choice';
+import { unreachable, type AppError, type Clock } from '@weir/kernel';
+import { creditsFor, type Catalog } from '@weir/upstream-catalog';
+import { ownKeyDepleted, ownKeyInvalid, upstreamFailed, upstreamRateLimited, upstreamTimeout } from '../errors';
+import type { FetcherMetrics } from '../metrics';
+import { userIn } from '../snapshot/user-snapshot';
+import type { Breaker } from '../upstream/breaker';
+import type { KeyRest } from '../upstream/key-rest';
+import type { Journal } from '../usage/journal';
+import type { Attempt } from './attempt';
+import type { KeptAnswer } from './cache';
+import { classify, type Received } from './classify';
+import { released, settled, signalled } from './fate';
+import { noPlatformKey, type KeyOwner } from './key-choice';
+import type { Reply } from './upstream';
+
+/** What a miss brought back. */
+export interface Fetched extends KeptAnswer {
+  readonly owner: KeyOwner;
+  readonly chargedCredits: number;
+  /** As the catalog promises it: it may be kept. */
+  readonly good: boolean;
+}
+
+/** What came of one attempt: an answer; the same key once more; another key, if there is one; or nothing that another try would mend. */
+export type Outcome =
+  | { readonly is: 'fetched'; readonly fetched: Fetched }
+  | { readonly is: 'again'; readonly error: AppError; readonly pauseMs?: number; readonly orElse: 'next' | 'over' }
+  | { readonly is: 'next'; readonly error: AppError }
+  | { readonly is: 'over'; readonly error: AppError };
+
+export interface SettleParts {
+  readonly catalog: Catalog;
+  readonly journal: Journal;
+  readonly breaker: Breaker;
+  readonly rest: KeyRest;
+  readonly metrics: FetcherMetrics;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** A 429 that ends sooner is waited for, where the retry budget allows it. */
+const SHORT_WAIT_MS = 1_000;
 
 /**
- * Step 9: what became of an attempt. None of it is waited for. An attempt whose fate nobody knows (a timeout, a cut connection) gets no
- * settlement: its hold stays open, metering makes it 'unsettled' in time, and reconciliation decides it.
+ * Step 9: what became of an attempt goes on the bus, and what follows from it for the call. Nothing here is waited for.
+ *
+ * An attempt whose fate nobody knows (a timeout, a cut connection) gets no settlement: its hold stays open, metering makes it
+ * 'unsettled' in time, and reconciliation decides it. The tenant had no answer and does not pay for it.
  */
-export type Settlement = Pick<UsageOf<'settled'>, 'upstreamStatus' | 'upstreamCredits' | 'chargedCredits'>;
+export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Reply) => Outcome {
+  const { catalog, journal, breaker, rest, metrics, clock, random } = parts;
 
-/** What the upstream took and the tenant does not pay is Weir's loss: absorbed. */
-export const settled = (attempt: Attempt, at: number, settlement: Settlement): OutgoingRecord =>
-  usageRecord({
-    kind: 'settled',
-    ...usageOfAttempt(attempt, at),
-    ...settlement,
-    cache: 'miss',
-    difference: settlement.upstreamCredits === settlement.chargedCredits ? null : 'absorbed',
-  });
+  return function settle(attempt, reply) {
+    const { call, candidate } = attempt;
+    metrics.attempts.inc({ outcome: reply.is });
+    if (reply.is === 'received') return judged(attempt, reply);
+    if (reply.is === 'unusable') return absorbed(attempt, reply.status, reply.why);
+    breaker.failed(candidate.key.id, call.endpoint.id);
+    switch (reply.is) {
+      case 'not-sent':
+        journal.write(released(attempt, clock()));
+        return { is: 'again', error: reply.timedOut ? upstreamTimeout() : upstreamFailed(reply.why), orElse: 'over' };
+      case 'timeout':
+        return { is: 'over', error: upstreamTimeout() };
+      case 'cut':
+        return { is: 'over', error: upstreamFailed(reply.why) };
+      default:
+        return unreachable(reply);
+    }
+  };
 
-/** Nothing was sent: the hold is void. */
-export const released = (attempt: Attempt, at: number): OutgoingRecord =>
-  usageRecord({ kind: 'released', ...usageOfAttempt(attempt, at), upstreamCredits: 0, chargedCredits: 0 });
+  function judged(attempt: Attempt, received: Received): Outcome {
+    const { endpoint } = attempt.call;
+    const { key, owner } = attempt.candidate;
+    const { status } = received;
+    const now = clock();
+    const verdict = classify(catalog, endpoint, received, now);
+    if (verdict.is !== 'failed') breaker.succeeded(key.id, endpoint.id);
 
-/** An answer that needed no attempt of its own. */
-export const served = (call: Call, at: number, how: { cache: 'hit' | 'coalesced'; keyOwner: KeyOwner; chargedCredits: number }): OutgoingRecord =>
-  usageRecord({ kind: 'served', ...usageOfCall(call, at), ...how, upstreamCredits: 0 });
+    switch (verdict.is) {
+      case 'answer':
+        if (rest.clear(key.id)) journal.write(signalled(attempt, now, 'accepted'));
+        return { is: 'fetched', fetched: charged(attempt, received, now, verdict.parsed) };
+      case 'passed-on':
+        return { is: 'fetched', fetched: charged(attempt, received, now) };
+      case 'unauthorized':
+      case 'depleted':
+        pay(attempt, status, 0, 0);
+        rest.doubt(key.id);
+        journal.write(signalled(attempt, now, verdict.is));
+        if (owner === 'platform') return { is: 'next', error: noPlatformKey() };
+        return { is: 'next', error: verdict.is === 'depleted' ? ownKeyDepleted() : ownKeyInvalid() };
+      case 'rate-limited': {
+        pay(attempt, status, 0, 0);
+        const { ms, stated } = verdict.retryAfter;
+        journal.write(signalled(attempt, now, 'rate-limited', ms));
+        const error = upstreamRateLimited(ms);
+        if (stated && ms <= SHORT_WAIT_MS) return { is: 'again', error, pauseMs: ms + random() * 100, orElse: 'next' };
+        rest.pause(key.id, ms);
+        return { is: 'next', error };
+      }
+      case 'failed':
+        pay(attempt, status, creditsFor(endpoint, status), 0);
+        breaker.failed(key.id, endpoint.id);
+        return { is: verdict.retryable ? 'again' : 'over', error: upstreamFailed(verdict.why), orElse: 'over' };
+      case 'unintelligible':
+        return absorbed(attempt, status, verdict.why);
+      default:
+        return unreachable(verdict);
+    }
+  }
 
-/** What the upstream said of the key, for those who decide about keys and ceilings. */
-export const signalled = (
-  { call, candidate: { key }, keyVersion }: Attempt,
-  at: number,
-  signal: UpstreamSignal['signal'],
-  retryAfterMs: number | null = null,
-): OutgoingRecord =>
-  signalRecord({
-    eventId: newUuid(at),
-    keyId: key.id,
-    keyVersion,
-    owner: key.owner,
-    tenantId: call.tenant.id,
-    signal,
-    endpoint: call.endpoint.id,
-    retryAfterMs,
-    requestId: call.requestId,
-    at,
-  });
+  /** An answer that the tenant gets and pays for, as the catalog says of its status. */
+  function charged(attempt: Attempt, { status, body, contentType }: Received, now: number, parsed?: unknown): Fetched {
+    const { endpoint } = attempt.call;
+    const credits = creditsFor(endpoint, status);
+    pay(attempt, status, credits, credits);
+    const good = parsed !== undefined;
+    return {
+      status,
+      body,
+      contentType: contentType ?? 'application/json',
+      fetchedAt: now,
+      owner: attempt.candidate.owner,
+      chargedCredits: credits,
+      good,
+      user: good ? userIn(endpoint, parsed) : undefined,
+    };
+  }
+
+  /** The upstream took its credits for something that nobody can use: the tenant does not pay, nothing is kept, no retry pays again. */
+  function absorbed(attempt: Attempt, status: number, why: string): Outcome {
+    pay(attempt, status, creditsFor(attempt.call.endpoint, status), 0);
+    return { is: 'over', error: upstreamFailed(why) };
+  }
+
+  function pay(attempt: Attempt, upstreamStatus: number, upstreamCredits: number, chargedCredits: number): void {
+    journal.write(settled(attempt, clock(), { upstreamStatus, upstreamCredits, chargedCredits }));
+  }
+}

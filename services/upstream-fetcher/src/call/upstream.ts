@@ -68,7 +68,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     else this.controller = controller;
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     this.status = status;
     this.headers = headers;
   }
@@ -84,7 +88,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks, this.bytes);
     const encoding = this.header('content-encoding');
     if (encoding === undefined || encoding === 'identity' || body.length === 0) return this.end(this.received(body));
-    if (encoding !== 'gzip') return this.end({ is: 'unusable', status: this.status, why: 'a content encoding that was not asked for' });
+    if (encoding !== 'gzip')
+      return this.end({ is: 'unusable', status: this.status, why: 'a content encoding that was not asked for' });
     unzip(body, { maxOutputLength: this.maxBodyBytes }).then(
       (unzipped) => this.end(this.received(unzipped)),
       (error: Error) => this.end({ is: 'unusable', status: this.status, why: `cannot be decompressed: ${error.message}` }),
@@ -97,7 +102,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private overtime(): void {
-    this.end(this.controller === undefined ? { is: 'not-sent', why: 'no connection in time', timedOut: true } : { is: 'timeout' });
+    this.end(
+      this.controller === undefined ? { is: 'not-sent', why: 'no connection in time', timedOut: true } : { is: 'timeout' },
+    );
   }
 
   private end(reply: Reply): void {
@@ -109,7 +116,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private received(body: Buffer): Reply {
-    return { is: 'received', status: this.status, contentType: this.header('content-type'), retryAfter: this.header('retry-after'), body };
+    return {
+      is: 'received',
+      status: this.status,
+      contentType: this.header('content-type'),
+      retryAfter: this.header('retry-after'),
+      body,
+    };
   }
 
   private header(name: string): string | undefined {

@@ -22,7 +22,16 @@ import {
 } from '@weir/contracts';
 import { createEnvelope, localKeyEncryption, sealedKeyMembers, upstreamKeyContext, UPSTREAM_KEY_PURPOSE } from '@weir/envelope';
 import { PLATFORM, newId, utcDay, utcMonth, type TenantId } from '@weir/kernel';
-import { commonSettings, createLogger, createProcess, createRuntime, openBus, openPool, parseSettings, startHost } from '@weir/service-host';
+import {
+  commonSettings,
+  createLogger,
+  createProcess,
+  createRuntime,
+  openBus,
+  openPool,
+  parseSettings,
+  startHost,
+} from '@weir/service-host';
 import { collectBundle, createPool, provisioner, type ServiceName } from '@weir/tenancy';
 import type { z } from 'zod';
 import { definition } from '../index';
@@ -55,7 +64,12 @@ export interface SpecTenant {
 /** A fetcher as its own process runs it, on the Postgres bus; the other services' states are published as they would be. */
 export interface RunningFetcher {
   readonly url: string;
-  newTenant(options?: { terms?: Partial<PlanTerms>; state?: Partial<TenantState>; role?: Role; quota?: boolean }): Promise<SpecTenant>;
+  newTenant(options?: {
+    terms?: Partial<PlanTerms>;
+    state?: Partial<TenantState>;
+    role?: Role;
+    quota?: boolean;
+  }): Promise<SpecTenant>;
   /** A key with that secret, sealed as the vault seals it. */
   newKey(secret: string, options?: Partial<UpstreamKeyState>): Promise<UpstreamKeyState>;
   removeKey(key: UpstreamKeyState): Promise<void>;
@@ -67,6 +81,8 @@ export interface RunningFetcher {
   usageOf(tenant: SpecTenant): Promise<Usage[]>;
   /** Publishing of usage fails at once, or hangs, until it is 'up' again. */
   setBus(state: 'up' | 'failing' | 'hanging'): void;
+  /** As SIGTERM does; the bus can still be read. */
+  stopService(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -91,9 +107,15 @@ export const ROOMY: PlanTerms = {
   billing: { model: 'usage', perCredit: free, perSeat: free, perMonth: free },
 };
 
-export async function startFetcher({ database, upstreamUrl, dataDir, environment = {} }: FetcherOptions): Promise<RunningFetcher> {
+export async function startFetcher({
+  database,
+  upstreamUrl,
+  dataDir,
+  environment = {},
+}: FetcherOptions): Promise<RunningFetcher> {
   const migrator = createPool({ url: database.migratorUrl, name: 'spec/migrator', max: 2 });
-  await postgresBus({ pool: migrator, directUrl: database.migratorUrl }).ensureTopics(TOPICS);
+  const specBus = postgresBus({ pool: migrator, directUrl: database.migratorUrl });
+  await specBus.ensureTopics(TOPICS);
   const provision = provisioner(migrator, collectBundle());
   const keyFile = join(dataDir, 'key-encryption.key');
   const keyEncryption = localKeyEncryption({ keyFile });
@@ -135,14 +157,26 @@ export async function startFetcher({ database, upstreamUrl, dataDir, environment
   const parts = await definition.create(runtime, config);
   const host = await startHost({ ...config, title: 'spec', version: '0', process, services: [{ runtime, parts }] });
 
+  let stopped: Promise<void> | undefined;
   let version = 0;
   const waiting = new Map<string, () => void>();
-  for (const contract of [planState, tenantState, apiTokenState, quotaState, upstreamKeyState, keyCeilingState] as readonly Contract[]) {
+  for (const contract of [
+    planState,
+    tenantState,
+    apiTokenState,
+    quotaState,
+    upstreamKeyState,
+    keyCeilingState,
+  ] as readonly Contract[]) {
     process.states.table(contract).onChange((key) => waiting.get(`${contract.topic}/${key}`)?.());
   }
 
   /** Published, and applied by the fetcher. */
-  async function publish<S extends z.ZodType>(contract: Contract<string, S>, key: string, body: z.infer<S> | null): Promise<void> {
+  async function publish<S extends z.ZodType>(
+    contract: Contract<string, S>,
+    key: string,
+    body: z.infer<S> | null,
+  ): Promise<void> {
     const applied = new Promise<void>((resolve) => waiting.set(`${contract.topic}/${key}`, resolve));
     const value = body === null ? null : Buffer.from(JSON.stringify(contract.schema.parse(body)));
     await realBus.publish([{ topic: contract.topic, key, value, headers: { 'weir-version': String(++version) } }]);
@@ -158,13 +192,21 @@ export async function startFetcher({ database, upstreamUrl, dataDir, environment
 
   async function tokenOf(tenant: TenantState, mode: 'live' | 'test', role: Role): Promise<string> {
     const { id, secretHash, token } = mintToken({ mode });
-    await publish(apiTokenState, id, { id, tenantId: tenant.id, projectId: tenant.defaultProject, mode, role, secretHash, expiresAt: null });
+    await publish(apiTokenState, id, {
+      id,
+      tenantId: tenant.id,
+      projectId: tenant.defaultProject,
+      mode,
+      role,
+      secretHash,
+      expiresAt: null,
+    });
     return token;
   }
 
   async function records<S extends z.ZodType>(contract: Contract<string, S>): Promise<z.infer<S>[]> {
     const found: z.infer<S>[] = [];
-    const following = await realBus.follow({
+    const following = await specBus.follow({
       topics: [contract.topic],
       apply: ({ value }) => void (value !== null && found.push(contract.schema.parse(JSON.parse(value.toString('utf8'))))),
     });
@@ -198,7 +240,8 @@ export async function startFetcher({ database, upstreamUrl, dataDir, environment
       await publish(planState, `${plan.id}@1`, plan);
       await publish(tenantState, id, tenant);
       const now = Date.now();
-      if (quota) await publish(quotaState, id, { tenantId: id, day: utcDay(now), dayCredits: 0, month: utcMonth(now), monthCredits: 0 });
+      if (quota)
+        await publish(quotaState, id, { tenantId: id, day: utcDay(now), dayCredits: 0, month: utcMonth(now), monthCredits: 0 });
       const token = await tokenOf(tenant, 'live', role);
       return {
         id,
@@ -240,12 +283,13 @@ export async function startFetcher({ database, upstreamUrl, dataDir, environment
       busState = state;
       if (state !== 'hanging') for (const go of resume.splice(0)) go();
     },
+    stopService: () => (stopped ??= host.stop()),
     async stop() {
       resume = [];
-      await host.stop();
+      await (stopped ??= host.stop());
+      await specBus.close();
       await migrator.end();
       envelope.close();
     },
   };
 }
-

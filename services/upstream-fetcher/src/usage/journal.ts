@@ -43,7 +43,7 @@ const LONGEST_PAUSE_MS = 2_000;
  * publish carries hundreds.
  */
 export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalOptions): Journal {
-  let held: Held[] = [];
+  const held: Held[] = [];
   let publishing = false;
   let written: OutgoingRecord[] = [];
   let writing: Promise<void> | undefined;
@@ -63,7 +63,7 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
   }
 
   async function publishWritten(): Promise<void> {
-    for (let pauseMs = FIRST_PAUSE_MS; written.length > 0; ) {
+    for (let pauseMs = FIRST_PAUSE_MS; written.length > 0;) {
       const batch = written.slice(0, BATCH);
       try {
         await bus.publish(batch);

@@ -1,0 +1,50 @@
+import type { OutgoingRecord } from '@weir/bus';
+import type { UpstreamSignal, UsageOf } from '@weir/contracts';
+import { newUuid } from '@weir/kernel';
+import { signalRecord, usageRecord } from '../usage/records';
+import { usageOfAttempt, usageOfCall, type Attempt } from './attempt';
+import type { Call } from './context';
+import type { KeyOwner } from './key-choice';
+
+export type Settlement = Pick<UsageOf<'settled'>, 'upstreamStatus' | 'upstreamCredits' | 'chargedCredits'>;
+
+/** What the upstream took and the tenant does not pay is Weir's loss: absorbed. */
+export const settled = (attempt: Attempt, at: number, settlement: Settlement): OutgoingRecord =>
+  usageRecord({
+    kind: 'settled',
+    ...usageOfAttempt(attempt, at),
+    ...settlement,
+    cache: 'miss',
+    difference: settlement.upstreamCredits === settlement.chargedCredits ? null : 'absorbed',
+  });
+
+/** Nothing was sent: the hold is void. */
+export const released = (attempt: Attempt, at: number): OutgoingRecord =>
+  usageRecord({ kind: 'released', ...usageOfAttempt(attempt, at), upstreamCredits: 0, chargedCredits: 0 });
+
+/** An answer that needed no attempt of its own. */
+export const served = (
+  call: Call,
+  at: number,
+  how: { cache: 'hit' | 'coalesced'; keyOwner: KeyOwner; chargedCredits: number },
+): OutgoingRecord => usageRecord({ kind: 'served', ...usageOfCall(call, at), ...how, upstreamCredits: 0 });
+
+/** What the upstream said of the key, for those who decide about keys and ceilings. */
+export const signalled = (
+  { call, candidate: { key }, keyVersion }: Attempt,
+  at: number,
+  signal: UpstreamSignal['signal'],
+  retryAfterMs: number | null = null,
+): OutgoingRecord =>
+  signalRecord({
+    eventId: newUuid(at),
+    keyId: key.id,
+    keyVersion,
+    owner: key.owner,
+    tenantId: call.tenant.id,
+    signal,
+    endpoint: call.endpoint.id,
+    retryAfterMs,
+    requestId: call.requestId,
+    at,
+  });
