@@ -35,7 +35,7 @@ export class Delivery {
   async replayReleased(topic: string, partition: number, signal: AbortSignal): Promise<void> {
     const { parking, spec } = this;
     if (parking === undefined) return;
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const entries = await this.insist(() => parking.released(spec.group, topic, partition), signal);
       const parkedAgain = new Set<string>();
       for (const { record, done, failed } of entries) {
@@ -100,7 +100,9 @@ export class Delivery {
       try {
         return await ask();
       } catch (error) {
-        this.onError(new Error(`${this.spec.group}: the parking lot does not answer: ${(error as Error).message}`, { cause: error }));
+        this.onError(
+          new Error(`${this.spec.group}: the parking lot does not answer: ${(error as Error).message}`, { cause: error }),
+        );
         await backoff(tries, signal);
       }
     }

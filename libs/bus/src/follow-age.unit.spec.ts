@@ -6,7 +6,13 @@ describe('the age of followed topics', () => {
     const age = new FollowAge((partition) => next.get(partition) ?? 0);
     const askedAt = performance.now();
     expect(age.ageMs()).toBe(Infinity);
-    age.answered(askedAt, new Map([['a/0', 3], ['a/1', 2]]));
+    age.answered(
+      askedAt,
+      new Map([
+        ['a/0', 3],
+        ['a/1', 2],
+      ]),
+    );
     expect(age.ageMs()).toBe(Infinity);
     next.set('a/1', 2);
     age.check();

@@ -6,5 +6,7 @@ export function shareOf(member: string, members: readonly string[], topic: strin
   const turn = members.indexOf(member);
   if (turn === -1) return [];
   const first = [...topic].reduce((sum, character) => sum + (character.codePointAt(0) ?? 0), 0);
-  return Array.from({ length: partitions }, (_, partition) => partition).filter((partition) => (partition + first) % members.length === turn);
+  return Array.from({ length: partitions }, (_, partition) => partition).filter(
+    (partition) => (partition + first) % members.length === turn,
+  );
 }

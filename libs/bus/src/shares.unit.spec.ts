@@ -19,7 +19,9 @@ describe('shares of a topic', () => {
 
   it('begin at another member for another topic, so that single partitions spread', () => {
     const members = ['a', 'b', 'c'];
-    const owners = ['weir.tenant.state', 'weir.plan.state', 'weir.quota.state', 'weir.budget.state'].map((topic) => members.find((m) => shareOf(m, members, topic, 1).length === 1));
+    const owners = ['weir.tenant.state', 'weir.plan.state', 'weir.quota.state', 'weir.budget.state'].map((topic) =>
+      members.find((m) => shareOf(m, members, topic, 1).length === 1),
+    );
     expect(new Set(owners).size).toBeGreaterThan(1);
   });
 });

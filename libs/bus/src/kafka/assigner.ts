@@ -24,7 +24,10 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
         const partitions = shareOf(memberId, ids, topic, cluster.findTopicPartitionMetadata(topic).length);
         if (partitions.length > 0) assignment[topic] = partitions;
       }
-      return { memberId, memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: 0, assignment, userData: Buffer.alloc(0) }) };
+      return {
+        memberId,
+        memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: 0, assignment, userData: Buffer.alloc(0) }),
+      };
     });
   },
 

@@ -14,10 +14,17 @@ describe('Kafka bus whose broker is gone', () => {
   let consumption: Consumption;
 
   beforeAll(async () => {
-    broker = await startParts({ only: ['kafka'], dataDir, environment: { PATH: process.env.PATH, JAVA_HOME: process.env.JAVA_HOME, WEIR_STACK_CACHE: process.env.WEIR_STACK_CACHE } });
+    broker = await startParts({
+      only: ['kafka'],
+      dataDir,
+      environment: { PATH: process.env.PATH, JAVA_HOME: process.env.JAVA_HOME, WEIR_STACK_CACHE: process.env.WEIR_STACK_CACHE },
+    });
     bus = kafkaBus({ brokers: broker.kafka.brokers.split(','), clientId: 'weir-test' });
     const common = { partitions: 3, minInsyncReplicas: 1, retentionMs: -1 };
-    await bus.ensureTopics([{ ...common, name: 'log', cleanup: 'delete' }, { ...common, name: 'state', cleanup: 'compact' }]);
+    await bus.ensureTopics([
+      { ...common, name: 'log', cleanup: 'delete' },
+      { ...common, name: 'state', cleanup: 'compact' },
+    ]);
   }, 60_000);
   afterAll(async () => {
     await broker.stop();

@@ -1,7 +1,7 @@
 import { Kafka, logLevel, type LogEntry, type RetryOptions } from 'kafkajs';
 
-/** Bridges a broker's restart (some 5 s), then gives up and says so. */
-const RETRY: RetryOptions = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 12 };
+/** Some 10 s: bridges a broker's restart, then gives up and says so. kafkajs cannot be stopped while it tries. */
+export const RETRY: RetryOptions = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 12 };
 const SAME_LINE_EVERY_MS = 10_000;
 const MOST_LINES = 200;
 

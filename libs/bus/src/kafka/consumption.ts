@@ -48,17 +48,20 @@ export class KafkaConsumption implements Consumption {
       kafka,
       name: spec.group,
       topics: spec.topics.map((topic) => names.onCluster(topic)),
-      config: {
+      config: () => ({
         groupId: names.onCluster(spec.group),
         partitionAssigners: [bySubscription],
-        sessionTimeout: 10_000,
+        // how long a member that died is waited for: the least that brokers allow by default
+        sessionTimeout: 6_000,
         rebalanceTimeout: 60_000,
         heartbeatInterval: 500,
-      },
+      }),
       partitionsAtOnce: PARTITIONS_AT_ONCE,
       onBatch: (payload) => this.onBatch(payload),
       onJoin: (consumer, assignment) => {
-        const partitions = Object.entries(assignment).flatMap(([topic, ids]) => ids.map((id) => partitionName(names.ours(topic), id)));
+        const partitions = Object.entries(assignment).flatMap(([topic, ids]) =>
+          ids.map((id) => partitionName(names.ours(topic), id)),
+        );
         this.assigned = new Set(partitions);
         if (this.isPaused) consumer.pause(this.subscribed);
       },
@@ -126,7 +129,9 @@ export class KafkaConsumption implements Consumption {
     const { batch, heartbeat } = payload;
     const beating = new Heartbeat(heartbeat);
     try {
-      await this.serially(partitionName(this.deps.names.ours(batch.topic), batch.partition), () => this.deliver(payload, beating));
+      await this.serially(partitionName(this.deps.names.ours(batch.topic), batch.partition), () =>
+        this.deliver(payload, beating),
+      );
     } finally {
       beating.stop();
     }
@@ -134,11 +139,15 @@ export class KafkaConsumption implements Consumption {
     if (beating.trouble !== undefined) throw beating.trouble;
   }
 
-  private async deliver({ batch, resolveOffset, commitOffsetsIfNecessary, isRunning, isStale }: EachBatchPayload, beating: Heartbeat): Promise<void> {
+  private async deliver(
+    { batch, resolveOffset, commitOffsetsIfNecessary, isRunning, isStale }: EachBatchPayload,
+    beating: Heartbeat,
+  ): Promise<void> {
     const { signal } = this.stopping;
     const maxBatch = this.spec.maxBatch ?? 500;
     const topic = this.deps.names.ours(batch.topic);
-    const commit = (offset: string) => commitOffsetsIfNecessary({ topics: [{ topic: batch.topic, partitions: [{ partition: batch.partition, offset }] }] });
+    const commit = (offset: string) =>
+      commitOffsetsIfNecessary({ topics: [{ topic: batch.topic, partitions: [{ partition: batch.partition, offset }] }] });
     const goOn = () => !signal.aborted && !this.isPaused && beating.trouble === undefined && isRunning() && !isStale();
 
     let handled: string | undefined;

@@ -10,7 +10,8 @@ function rootCause(error: unknown): { type?: string; message: string } {
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const root = rootCause(error);
-  if (/^(MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|INVALID_RECORD|INVALID_TIMESTAMP)$/.test(root.type ?? '')) return badRecord(root);
+  if (/^(MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|INVALID_RECORD|INVALID_TIMESTAMP)$/.test(root.type ?? ''))
+    return badRecord(root);
   return busUnavailable(error);
 }
 

@@ -19,8 +19,8 @@ export interface FollowerDeps {
 }
 
 /**
- * Reads topics from the beginning and follows them. kafkajs reads only in groups, so this is a group of its own under a name used
- * once; it commits nothing, and the positions are kept here, over rebalances and new clients.
+ * Reads topics from the beginning and follows them. kafkajs reads only in groups, so each client is a group of its own under a name
+ * used once; it commits nothing, and the positions are kept here, over rebalances and new clients.
  */
 export class KafkaFollower implements Following {
   private readonly next = new Map<string, number>();
@@ -39,7 +39,8 @@ export class KafkaFollower implements Following {
       kafka,
       name: 'reader of state topics',
       topics: spec.topics.map((topic) => names.onCluster(topic)),
-      config: { groupId: names.onCluster(`weir.follow.${newUuid()}`), sessionTimeout: 30_000 },
+      // a new name with each client: nobody waits for the session of the one before to end
+      config: () => ({ groupId: names.onCluster(`weir.follow.${newUuid()}`), sessionTimeout: 30_000 }),
       partitionsAtOnce: 1,
       onBatch: async ({ batch, isStale, resolveOffset }) => {
         if (isStale()) return;
@@ -47,7 +48,8 @@ export class KafkaFollower implements Following {
         resolveOffset(batch.lastOffset());
       },
       onJoin: (consumer, assignment) => {
-        for (const [topic, partitions] of Object.entries(assignment)) for (const partition of partitions) this.seek(consumer, topic, partition);
+        for (const [topic, partitions] of Object.entries(assignment))
+          for (const partition of partitions) this.seek(consumer, topic, partition);
       },
       // tells also of batches that hold nothing to be read
       onRead: (topic, partition, lastOffset) => this.read(topic, partition, Number(lastOffset) + 1),

@@ -65,7 +65,9 @@ export class Publisher {
       const producer = await this.connected();
       const onCluster = this.names.onCluster(topic);
       const result = await producer.send({ topic: onCluster, acks: -1, messages });
-      const stored = result.some((entry) => entry.topicName === onCluster && entry.partition === partition && entry.errorCode === 0);
+      const stored = result.some(
+        (entry) => entry.topicName === onCluster && entry.partition === partition && entry.errorCode === 0,
+      );
       if (!stored) throw new Error(`the answer does not name ${onCluster}/${partition}`);
     } catch (error) {
       throw toAppError(error);

@@ -1,6 +1,7 @@
 import type { Consumer, ConsumerConfig, EachBatchPayload, Kafka } from 'kafkajs';
 import { backoff } from '../delivery';
 import { withinGrace } from '../grace';
+import { RETRY } from './client';
 
 const FIRST_TRIES = 5;
 
@@ -10,7 +11,8 @@ export interface SteadyConsumerOptions {
   readonly name: string;
   /** Names on the cluster. */
   readonly topics: readonly string[];
-  readonly config: ConsumerConfig;
+  /** Asked for with each client. */
+  readonly config: () => ConsumerConfig;
   readonly partitionsAtOnce: number;
   readonly onBatch: (payload: EachBatchPayload) => Promise<void>;
   /** Before anything of a new assignment is fetched. */
@@ -54,11 +56,11 @@ export class SteadyConsumer {
   private async open(): Promise<void> {
     const { kafka, config, topics, partitionsAtOnce, onBatch, onJoin, onRead } = this.options;
     const consumer = kafka.consumer({
-      ...config,
+      ...config(),
       // an idle broker answers after this; a record comes at once
       maxWaitTimeInMs: 500,
       allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5, restartOnFailure: async () => false },
+      retry: { ...RETRY, restartOnFailure: async () => false },
     });
     const joined = Promise.withResolvers<void>();
     joined.promise.catch(() => undefined);
@@ -67,7 +69,9 @@ export class SteadyConsumer {
       onJoin?.(consumer, payload.memberAssignment);
       joined.resolve();
     });
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => onRead?.(payload.topic, payload.partition, payload.lastOffset));
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
+      onRead?.(payload.topic, payload.partition, payload.lastOffset),
+    );
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       crash = payload.error;
       joined.reject(crash);
@@ -76,7 +80,12 @@ export class SteadyConsumer {
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-      await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: partitionsAtOnce, eachBatch: onBatch });
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: partitionsAtOnce,
+        eachBatch: onBatch,
+      });
       await joined.promise;
       if (crash !== undefined) throw crash as Error;
     } catch (error) {
@@ -91,6 +100,7 @@ export class SteadyConsumer {
     const { name, onError } = this.options;
     const { signal } = this.stopping;
     this.current = undefined;
+    if (signal.aborted) return;
     onError(new Error(`${name}: the consumer crashed and is opened anew: ${reason.message}`, { cause: reason }));
     for (let tries = 1; !signal.aborted; tries++) {
       try {
@@ -98,7 +108,8 @@ export class SteadyConsumer {
         await backoff(Math.min(tries, 3), signal);
         return await this.open();
       } catch (error) {
-        if (!signal.aborted) onError(new Error(`${name}: the consumer cannot be opened: ${(error as Error).message}`, { cause: error }));
+        if (!signal.aborted)
+          onError(new Error(`${name}: the consumer cannot be opened: ${(error as Error).message}`, { cause: error }));
       }
     }
   }

@@ -1,9 +1,13 @@
+import { sleep } from '@weir/kernel';
 import { ConfigResourceTypes, type Admin, type Kafka } from 'kafkajs';
 import { partitionName } from '../partition-name';
-import { unknownTopic } from '../errors';
+import { busUnavailable, unknownTopic } from '../errors';
 import type { TopicSpec } from '../port';
 import { toAppError } from './errors';
 import type { Names } from './names';
+
+const KNOWN_WITHIN_MS = 10_000;
+const METADATA_TRIES = 8;
 
 /** What is known of the cluster: its topics, their partitions and ends. One connection for all questions. */
 export class Topics {
@@ -28,7 +32,9 @@ export class Topics {
     const admin = await this.connected();
     const all = await Promise.all(
       topics.map(async (topic) =>
-        (await admin.fetchTopicOffsets(this.names.onCluster(topic))).map(({ partition, high }) => [partitionName(topic, partition), Number(high)] as const),
+        (await admin.fetchTopicOffsets(this.names.onCluster(topic))).map(
+          ({ partition, high }) => [partitionName(topic, partition), Number(high)] as const,
+        ),
       ),
     );
     return new Map(all.flat());
@@ -36,7 +42,10 @@ export class Topics {
 
   async lag(group: string, topics: readonly string[]): Promise<Array<{ topic: string; partition: number; lag: number }>> {
     const admin = await this.connected();
-    const committed = await admin.fetchOffsets({ groupId: this.names.onCluster(group), topics: topics.map((topic) => this.names.onCluster(topic)) });
+    const committed = await admin.fetchOffsets({
+      groupId: this.names.onCluster(group),
+      topics: topics.map((topic) => this.names.onCluster(topic)),
+    });
     const all = await Promise.all(
       committed.map(async ({ topic, partitions }) => {
         const next = new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
@@ -59,7 +68,7 @@ export class Topics {
     const missing = specs.filter((spec) => !before.has(spec.name));
     if (missing.length > 0) {
       await admin.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
         topics: missing.map((spec) => ({
           topic: this.names.onCluster(spec.name),
           numPartitions: spec.partitions,
@@ -71,6 +80,7 @@ export class Topics {
           ],
         })),
       });
+      await this.known(missing.map((spec) => spec.name));
     }
     const existing = specs.filter((spec) => before.has(spec.name));
     return { created: missing.map((spec) => spec.name), different: await this.differing(admin, existing, before) };
@@ -97,16 +107,45 @@ export class Topics {
     });
     return specs
       .filter((spec) => {
-        const entries = resources.find((resource) => resource.resourceName === this.names.onCluster(spec.name))?.configEntries ?? [];
+        const entries =
+          resources.find((resource) => resource.resourceName === this.names.onCluster(spec.name))?.configEntries ?? [];
         const is = (name: string, value: string) => entries.find((entry) => entry.configName === name)?.configValue === value;
-        return counts.get(spec.name) !== spec.partitions || !is('cleanup.policy', spec.cleanup) || !is('retention.ms', String(spec.retentionMs));
+        return (
+          counts.get(spec.name) !== spec.partitions ||
+          !is('cleanup.policy', spec.cleanup) ||
+          !is('retention.ms', String(spec.retentionMs))
+        );
       })
       .map((spec) => spec.name);
   }
 
-  // all topics, without naming any: naming an unknown one would create it where the cluster allows that
+  // kafkajs's own waiting gives up when a broker has not heard of the topic yet
+  private async known(topics: readonly string[]): Promise<void> {
+    const until = performance.now() + KNOWN_WITHIN_MS;
+    for (;;) {
+      const counts = await this.readCounts();
+      const unknown = topics.find((topic) => !counts.has(topic));
+      if (unknown === undefined) return;
+      if (performance.now() > until) throw busUnavailable(new Error(`topic ${unknown} was created and does not appear`));
+      await sleep(50);
+    }
+  }
+
+  // All topics, without naming any: naming an unknown one would create it where the cluster allows that. Anyone's topic that is just
+  // being made or removed spoils the answer; it is asked for again.
   private async readCounts(): Promise<Map<string, number>> {
-    const { topics } = await (await this.connected()).fetchTopicMetadata();
+    const admin = await this.connected();
+    for (let tries = 1; ; tries++) {
+      try {
+        return this.counted(await admin.fetchTopicMetadata());
+      } catch (error) {
+        if (tries === METADATA_TRIES || (error as { retriable?: boolean }).retriable !== true) throw error;
+        await sleep(50 * tries);
+      }
+    }
+  }
+
+  private counted({ topics }: Awaited<ReturnType<Admin['fetchTopicMetadata']>>): Map<string, number> {
     const ours = topics.filter(({ name }) => this.names.isOurs(name));
     return new Map(ours.map(({ name, partitions }) => [this.names.ours(name), partitions.length]));
   }

@@ -37,7 +37,12 @@ export class PostgresConsumption implements Consumption {
     private readonly deps: ConsumptionDeps,
   ) {
     this.delivery = new Delivery(spec, deps.parking, deps.onError);
-    this.member = { group: spec.group, topics: spec.topics, id: deps.session.newMemberId(), rebalance: (members) => this.rebalance(members) };
+    this.member = {
+      group: spec.group,
+      topics: spec.topics,
+      id: deps.session.newMemberId(),
+      rebalance: (members) => this.rebalance(members),
+    };
   }
 
   async start(): Promise<void> {
@@ -94,7 +99,8 @@ export class PostgresConsumption implements Consumption {
   private async rebalance(membersByTopic: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const mine = new Set<string>();
     for (const [topic, count] of this.partitions) {
-      for (const partition of shareOf(this.member.id, membersByTopic.get(topic) ?? [], topic, count)) mine.add(partitionName(topic, partition));
+      for (const partition of shareOf(this.member.id, membersByTopic.get(topic) ?? [], topic, count))
+        mine.add(partitionName(topic, partition));
     }
     for (const [name, reader] of this.readers) if (!mine.has(name)) void this.giveBack(name, reader).catch(this.deps.onError);
     const wanted = [...mine].filter((name) => !this.readers.has(name));

@@ -84,7 +84,9 @@ export class Ends {
     this.timer ??= setTimeout(
       () => {
         void this.poll()
-          .catch((error: Error) => this.onError(new Error(`the ends of partitions cannot be read: ${error.message}`, { cause: error })))
+          .catch((error: Error) =>
+            this.onError(new Error(`the ends of partitions cannot be read: ${error.message}`, { cause: error })),
+          )
           .finally(() => {
             if (this.timer === undefined) return;
             this.timer = undefined;

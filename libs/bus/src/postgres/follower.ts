@@ -31,7 +31,8 @@ export class PostgresFollower implements Following {
     private readonly onError: (error: Error) => void,
   ) {
     for (const [topic, count] of partitions) {
-      for (let partition = 0; partition < count; partition++) this.positions.set(partitionName(topic, partition), { topic, partition, next: 0 });
+      for (let partition = 0; partition < count; partition++)
+        this.positions.set(partitionName(topic, partition), { topic, partition, next: 0 });
     }
   }
 
@@ -70,7 +71,7 @@ export class PostgresFollower implements Following {
 
   private async readAll(): Promise<void> {
     const { signal } = this.stopping;
-    for (let trouble = 0; this.again && !signal.aborted; ) {
+    for (let trouble = 0; this.again && !signal.aborted;) {
       this.again = false;
       try {
         for (const position of this.positions.values()) await this.readToEnd(position);

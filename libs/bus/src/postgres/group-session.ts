@@ -128,7 +128,9 @@ export class GroupSession {
     await Promise.all(
       members
         .filter((member) => this.members.has(member))
-        .map((member) => member.rebalance(new Map(rows.filter((row) => row.grp === member.group).map((row) => [row.topic, row.members])))),
+        .map((member) =>
+          member.rebalance(new Map(rows.filter((row) => row.grp === member.group).map((row) => [row.topic, row.members]))),
+        ),
     );
   }
 }

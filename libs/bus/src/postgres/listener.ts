@@ -46,7 +46,9 @@ export class Listener {
         tried();
         await lost.promise;
       } catch (error) {
-        this.options.onError(new Error(`no connection to listen on; polling until there is: ${(error as Error).message}`, { cause: error }));
+        this.options.onError(
+          new Error(`no connection to listen on; polling until there is: ${(error as Error).message}`, { cause: error }),
+        );
       }
       this.connected = false;
       tried();
@@ -56,7 +58,12 @@ export class Listener {
   }
 
   private async connect(lost: () => void): Promise<void> {
-    const client = new Client({ connectionString: this.options.url, application_name: 'weir-bus', connectionTimeoutMillis: 5_000, keepAlive: true });
+    const client = new Client({
+      connectionString: this.options.url,
+      application_name: 'weir-bus',
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    });
     this.client = client;
     client.on('error', lost);
     client.on('end', lost);

@@ -65,7 +65,7 @@ export class PartitionReader {
   private async run(): Promise<void> {
     const { delivery, paused, end, signal } = this.options;
     const { topic, partition } = this.claim;
-    for (let trouble = 0; !this.leaving; ) {
+    for (let trouble = 0; !this.leaving;) {
       try {
         if (paused()) {
           await this.woken();
@@ -81,7 +81,9 @@ export class PartitionReader {
       } catch (error) {
         if (this.lost) return;
         if (signal.aborted) break;
-        this.options.onError(new Error(`${this.options.group}: ${topic}/${partition}: ${(error as Error).message}`, { cause: error }));
+        this.options.onError(
+          new Error(`${this.options.group}: ${topic}/${partition}: ${(error as Error).message}`, { cause: error }),
+        );
         await backoff(++trouble, signal).catch(() => undefined);
       }
     }

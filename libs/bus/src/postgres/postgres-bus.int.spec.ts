@@ -19,7 +19,12 @@ describe('Postgres bus', () => {
 
   busConformance(() => ({
     open: (onError = () => undefined) =>
-      postgresBus({ pool, directUrl: database.urlOf('metering'), parking: postgresParkingLot({ pool, service: 'metering' }), onError }),
+      postgresBus({
+        pool,
+        directUrl: database.urlOf('metering'),
+        parking: postgresParkingLot({ pool, service: 'metering' }),
+        onError,
+      }),
     ...operatorOf(pool),
   }));
 });

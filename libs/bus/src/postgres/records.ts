@@ -14,7 +14,13 @@ interface Row {
 const MOST_BYTES = 8_000_000;
 
 /** Records from `from` on, `limit` at most, and 8 MB at most beyond the first. */
-export async function readPartition(pool: Pool, topic: string, partition: number, from: number, limit: number): Promise<BusRecord[]> {
+export async function readPartition(
+  pool: Pool,
+  topic: string,
+  partition: number,
+  from: number,
+  limit: number,
+): Promise<BusRecord[]> {
   const { rows } = await pool.query<Row>(
     `select topic, partition, "offset", key, value, headers, at from (
        select *, sum(coalesce(octet_length(value), 0)) over before as bytes_before

@@ -5,7 +5,9 @@ import type { TopicSpec } from '../port';
 /** Partitions of each topic. @throws AppError `unknown-topic` */
 export async function partitionCounts(pool: Pool, topics: readonly string[]): Promise<Map<string, number>> {
   const { rows } = await pool
-    .query<{ name: string; partitions: number }>('select name, partitions from weir_bus.topics where name = any($1::text[])', [topics])
+    .query<{ name: string; partitions: number }>('select name, partitions from weir_bus.topics where name = any($1::text[])', [
+      topics,
+    ])
     .catch((error: unknown) => {
       throw busUnavailable(error);
     });
@@ -15,7 +17,10 @@ export async function partitionCounts(pool: Pool, topics: readonly string[]): Pr
   return counts;
 }
 
-export async function ensureTopics(pool: Pool, topics: readonly TopicSpec[]): Promise<{ created: string[]; different: string[] }> {
+export async function ensureTopics(
+  pool: Pool,
+  topics: readonly TopicSpec[],
+): Promise<{ created: string[]; different: string[] }> {
   const { rows } = await pool.query<{ name: string; created: boolean; same: boolean }>(
     `with declared as (
        select * from unnest($1::text[], $2::int[], $3::text[], $4::bigint[]) d(name, partitions, cleanup, retention_ms)

@@ -30,7 +30,10 @@ describe('Postgres bus in trouble', () => {
   });
   afterEach(() => rig.close());
 
-  const cutListeners = () => admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'weir-bus' and datname = current_database()`);
+  const cutListeners = () =>
+    admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'weir-bus' and datname = current_database()`,
+    );
 
   it('goes on by polling when its listening connection is lost, and listens again', async () => {
     const topic = await rig.topic();
@@ -40,7 +43,9 @@ describe('Postgres bus in trouble', () => {
     await rig.bus.publish(series(topic, 10, 5));
     await eventually(() => expect(seen.records).toHaveLength(10));
     await eventually(async () => {
-      const { rows } = await admin.query(`select 1 from pg_stat_activity where application_name = 'weir-bus' and datname = current_database()`);
+      const { rows } = await admin.query(
+        `select 1 from pg_stat_activity where application_name = 'weir-bus' and datname = current_database()`,
+      );
       expect(rows).toHaveLength(1);
     });
     await rig.bus.publish(series(topic, 10, 5, 10));
@@ -50,7 +55,11 @@ describe('Postgres bus in trouble', () => {
   it('reads without any direct connection, by polling', async () => {
     const topic = await rig.topic({ cleanup: 'compact', retentionMs: -1 });
     const errors: Error[] = [];
-    const bus = postgresBus({ pool, directUrl: 'postgres://nobody@127.0.0.1:1/nowhere', onError: (error) => void errors.push(error) });
+    const bus = postgresBus({
+      pool,
+      directUrl: 'postgres://nobody@127.0.0.1:1/nowhere',
+      onError: (error) => void errors.push(error),
+    });
     const seen = new Recorder();
     await bus.consume({ group: rig.group(), topics: [topic], handle: seen.handle });
     const following = await bus.follow({ topics: [topic], apply: () => undefined });
@@ -121,7 +130,11 @@ describe('Postgres bus in trouble', () => {
   });
 
   it('trims what is past its topic’s retention and nothing else', async () => {
-    const [short, long, state] = [await rig.topic({ retentionMs: 60_000 }), await rig.topic(), await rig.topic({ cleanup: 'compact', retentionMs: -1 })];
+    const [short, long, state] = [
+      await rig.topic({ retentionMs: 60_000 }),
+      await rig.topic(),
+      await rig.topic({ cleanup: 'compact', retentionMs: -1 }),
+    ];
     await rig.bus.publish([...series(short, 10, 5), ...series(long, 10, 5), text(state, 'kept', '1'), text(state, 'gone', null)]);
     await admin.query(`update weir_bus.records set at = now() - interval '25 hours' where topic = any($1)`, [[short, state]]);
     await admin.query(`update weir_bus.records set at = now() - interval '59 minutes' where topic = $1`, [long]);
@@ -137,7 +150,8 @@ describe('Postgres bus in trouble', () => {
 
   it('keeps one record per key of a compacted topic', async () => {
     const topic = await rig.topic({ cleanup: 'compact', retentionMs: -1 });
-    for (let version = 1; version <= 20; version++) await rig.bus.publish([text(topic, 'a', String(version)), text(topic, 'b', String(version))]);
+    for (let version = 1; version <= 20; version++)
+      await rig.bus.publish([text(topic, 'a', String(version)), text(topic, 'b', String(version))]);
     const { rows } = await admin.query<{ n: string }>('select count(*) as n from weir_bus.records where topic = $1', [topic]);
     expect(rows[0]?.n).toBe('2');
   });

@@ -139,7 +139,11 @@ export function consuming(rig: () => Rig): void {
     };
     const consumption = await rig().bus.consume({ group: rig().group(), topics: [topic], handle });
     const waiting = await consumption.lag();
-    expect(waiting.map((entry) => [entry.topic, entry.partition])).toEqual([[topic, 0], [topic, 1], [topic, 2]]);
+    expect(waiting.map((entry) => [entry.topic, entry.partition])).toEqual([
+      [topic, 0],
+      [topic, 1],
+      [topic, 2],
+    ]);
     expect(total(waiting)).toBe(30);
     open = true;
     await eventually(async () => expect(total(await consumption.lag())).toBe(0));
@@ -167,7 +171,9 @@ export function consuming(rig: () => Rig): void {
     await sleep(150);
     expect(before.records).toHaveLength(5);
 
-    await rig().open().consume({ group, topics: [topic], handle: after.handle });
+    await rig()
+      .open()
+      .consume({ group, topics: [topic], handle: after.handle });
     await eventually(() => expect(after.records).toHaveLength(15));
     expect(after.values()[0]).toBe('5');
   });

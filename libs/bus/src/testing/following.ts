@@ -38,7 +38,9 @@ export function following(rig: () => Rig): void {
     await reader.stop();
     const readers = [
       await rig().bus.follow({ topics: [topic], apply: again.apply }),
-      await rig().open().follow({ topics: [topic], apply: beside.apply }),
+      await rig()
+        .open()
+        .follow({ topics: [topic], apply: beside.apply }),
     ];
     await Promise.all(readers.map((each) => each.caughtUp()));
     for (const table of [first, again, beside]) expect(Object.fromEntries(table.rows)).toEqual({ a: '2' });

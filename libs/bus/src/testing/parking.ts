@@ -22,7 +22,13 @@ export function parking(rig: () => Rig): void {
     const group = rig().group();
     const handler = new Choosy();
     const consumption = await rig().bus.consume({ group, topics: [topic], maxBatch: 10, handle: handler.choose });
-    await rig().bus.publish([text(topic, 'K', '1'), text(topic, 'K', 'bad 2'), text(topic, 'other', '1'), text(topic, 'K', '3'), text(topic, 'other', '2')]);
+    await rig().bus.publish([
+      text(topic, 'K', '1'),
+      text(topic, 'K', 'bad 2'),
+      text(topic, 'other', '1'),
+      text(topic, 'K', '3'),
+      text(topic, 'other', '2'),
+    ]);
     await eventually(() => expect(handler.values('other')).toEqual(['1', '2']));
     await rig().bus.publish([text(topic, 'K', '4'), text(topic, 'other', '3')]);
     await eventually(() => expect(handler.values('other')).toEqual(['1', '2', '3']));
@@ -69,7 +75,9 @@ export function parking(rig: () => Rig): void {
     const tries = handler.tries;
     await rig().servers.release(group);
     await eventually(() => expect(handler.tries).toBe(tries + 1));
-    await eventually(async () => expect((await rig().servers.parked(group)).map(({ state }) => state)).toEqual(['parked', 'parked']));
+    await eventually(async () =>
+      expect((await rig().servers.parked(group)).map(({ state }) => state)).toEqual(['parked', 'parked']),
+    );
     expect(handler.values()).toEqual([]);
   });
 }

@@ -66,7 +66,9 @@ export function publishing(rig: () => Rig): void {
     ]);
     expect([before.status, after.status]).toEqual(['fulfilled', 'fulfilled']);
     expect(unknown).toMatchObject({ reason: { code: 'unknown-topic', details: { topic: 'weir.nowhere' } } });
-    await expect(rig().bus.consume({ group: rig().group(), topics: ['weir.nowhere'], handle: async () => undefined })).rejects.toMatchObject({
+    await expect(
+      rig().bus.consume({ group: rig().group(), topics: ['weir.nowhere'], handle: async () => undefined }),
+    ).rejects.toMatchObject({
       code: 'unknown-topic',
     });
     expect(Date.now() - began).toBeLessThan(3_000);
@@ -77,11 +79,20 @@ export function publishing(rig: () => Rig): void {
   });
 
   it('creates missing topics once and names those that differ from their declaration', async () => {
-    const spec = { name: await rig().topic(), partitions: 3, cleanup: 'delete', retentionMs: 3_600_000, minInsyncReplicas: 1 } as const;
+    const spec = {
+      name: await rig().topic(),
+      partitions: 3,
+      cleanup: 'delete',
+      retentionMs: 3_600_000,
+      minInsyncReplicas: 1,
+    } as const;
     const another = { ...spec, name: `${spec.name}-2`, cleanup: 'compact', retentionMs: -1 } as const;
     expect(await rig().bus.ensureTopics([spec, another])).toEqual({ created: [another.name], different: [] });
     expect(await rig().bus.ensureTopics([spec, another])).toEqual({ created: [], different: [] });
-    const changed = [{ ...spec, retentionMs: 7_200_000 }, { ...another, partitions: 4 }];
+    const changed = [
+      { ...spec, retentionMs: 7_200_000 },
+      { ...another, partitions: 4 },
+    ];
     expect(await rig().bus.ensureTopics(changed)).toEqual({ created: [], different: [spec.name, another.name] });
   });
 

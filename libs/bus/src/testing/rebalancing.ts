@@ -9,7 +9,9 @@ export function rebalancing(rig: () => Rig): void {
     const group = rig().group();
     const [one, two] = [new Recorder(), new Recorder()];
     await rig().bus.consume({ group, topics: [topic], handle: one.handle });
-    const second = await rig().open().consume({ group, topics: [topic], handle: two.handle });
+    const second = await rig()
+      .open()
+      .consume({ group, topics: [topic], handle: two.handle });
 
     let published = 0;
     const publish = async () => rig().bus.publish(series(topic, 40, 20, (published += 40) - 40));
@@ -59,7 +61,9 @@ export function rebalancing(rig: () => Rig): void {
     const group = rig().group();
     const [one, two] = [new Recorder(), new Recorder()];
     await rig().bus.consume({ group, topics: [left], handle: one.handle });
-    await rig().open().consume({ group, topics: [right], handle: two.handle });
+    await rig()
+      .open()
+      .consume({ group, topics: [right], handle: two.handle });
     await rig().bus.publish([...series(left, 12, 12), ...series(right, 12, 12)]);
     await eventually(() => expect([one.records.length, two.records.length]).toEqual([12, 12]));
     expect(new Set(one.records.map((record) => record.topic))).toEqual(new Set([left]));
@@ -75,10 +79,17 @@ export function rebalancing(rig: () => Rig): void {
       await sleep(700);
       for (const { partition, value } of batch) events.push(`${who} ends ${partition}/${value?.toString()}`);
     };
-    await rig().bus.publish([text(topic, 'key-0', 'a'), text(topic, 'key-1', 'a'), text(topic, 'key-2', 'a'), text(topic, 'key-3', 'a')]);
+    await rig().bus.publish([
+      text(topic, 'key-0', 'a'),
+      text(topic, 'key-1', 'a'),
+      text(topic, 'key-2', 'a'),
+      text(topic, 'key-3', 'a'),
+    ]);
     await rig().bus.consume({ group, topics: [topic], handle: handler('one') });
     await eventually(() => expect(events.length).toBeGreaterThan(0));
-    await rig().open().consume({ group, topics: [topic], handle: handler('two') });
+    await rig()
+      .open()
+      .consume({ group, topics: [topic], handle: handler('two') });
     await eventually(() => expect(events.filter((event) => event.includes('ends')).length).toBe(4));
     expect(events.filter((event) => event.startsWith('two'))).toEqual([]);
   });

@@ -29,7 +29,9 @@ export class Rig {
 
   async topic(spec: Partial<TopicSpec> = {}): Promise<string> {
     const name = fresh('topic');
-    await this.bus.ensureTopics([{ name, partitions: 3, cleanup: 'delete', retentionMs: 3_600_000, minInsyncReplicas: 1, ...spec }]);
+    await this.bus.ensureTopics([
+      { name, partitions: 3, cleanup: 'delete', retentionMs: 3_600_000, minInsyncReplicas: 1, ...spec },
+    ]);
     return name;
   }
 
@@ -66,7 +68,9 @@ export class Recorder {
   };
 
   values(key?: string): string[] {
-    return this.records.filter((record) => key === undefined || record.key === key).map((record) => record.value?.toString() ?? '(tombstone)');
+    return this.records
+      .filter((record) => key === undefined || record.key === key)
+      .map((record) => record.value?.toString() ?? '(tombstone)');
   }
 }
 
