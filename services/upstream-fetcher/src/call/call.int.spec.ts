@@ -547,6 +547,27 @@ describe('a fetcher', () => {
     expect(simulator.ledger.totals('platform-secret')).toMatchObject([{ credits: 100 }]);
   }, 20_000);
 
+  it('shares cache and limits with the other processes, through Redis', async () => {
+    const redis = await freshRedis();
+    const environment = { WEIR_LIMITER: 'redis', WEIR_REDIS_URL: redis.url };
+    const [one, two] = await Promise.all(
+      [1, 2].map(() => startFetcher({ database, dataDir, upstreamUrl: simulator.url, environment })),
+    );
+    try {
+      const sharing = await (one as RunningFetcher).newTenant({ terms: { bucket: { capacity: 2, refillPerSecond: 0.01 } } });
+      const headers = { authorization: `Bearer ${sharing.token}` };
+      const path = '/tiklive/userid/?username=shared';
+      const first = await one?.request(path, headers);
+      expect(first?.headers.get('weir-cache')).toBe('miss');
+      const second = await two?.request(path, headers);
+      expect([second?.status, second?.headers.get('weir-cache'), second?.text]).toEqual([200, 'hit', first?.text]);
+      expect((await two?.request(path, headers))?.body.limitedBy).toBe('tenant-bucket');
+    } finally {
+      await Promise.all([one?.stop(), two?.stop()]);
+      await redis.close();
+    }
+  }, 30_000);
+
   it('sends a sick upstream hardly more than its calls, and soon nothing: retries have a budget, the breaker opens (F5, F7)', async () => {
     simulator.faults.add({ kind: '503' });
     for (let i = 0; i < 100; i += 20) {
