@@ -25,5 +25,14 @@ process.emitWarning = function (warning, type) {
   if (type !== 'TimeoutNegativeWarning') emitWarning.apply(process, arguments);
 };
 
+// started by npm (package.json says `exec`: its signals reach this process and not a shell that would keep them), it ends with npm,
+// however that ends
+if (process.env.npm_lifecycle_event) {
+  var parent = process.ppid;
+  setInterval(function () {
+    if (process.ppid !== parent) process.kill(process.pid, 'SIGTERM');
+  }, 250).unref();
+}
+
 process.argv.splice(1, 2, main);
 require(main);

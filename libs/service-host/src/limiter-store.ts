@@ -21,7 +21,10 @@ export const limiterSettings: Settings<LimiterConfig> = {
  *
  * @throws AppError `bad-configuration`
  */
-export function openLimiterStore(config: LimiterConfig, onError: (error: Error) => void): { store: LimiterStore; close(): Promise<void> } {
+export function openLimiterStore(
+  config: LimiterConfig,
+  onError: (error: Error) => void,
+): { store: LimiterStore; close(): Promise<void> } {
   if (config.limiter === 'memory') {
     const store = memoryLimiterStore();
     return { store, close: () => store.close() };
@@ -38,9 +41,16 @@ export function openLimiterStore(config: LimiterConfig, onError: (error: Error) 
 }
 
 /** A connection that answers with an error at once while Redis is away, instead of letting commands queue. */
-export function openRedis(config: Pick<LimiterConfig, 'redisUrl'>, options: { onError: (error: Error) => void; commandTimeoutMs: number }): Redis {
+export function openRedis(
+  config: Pick<LimiterConfig, 'redisUrl'>,
+  options: { onError: (error: Error) => void; commandTimeoutMs: number },
+): Redis {
   if (config.redisUrl === undefined) {
-    throw new AppError('bad-configuration', 'invalid', 'bad configuration: WEIR_REDIS_URL must be set when WEIR_LIMITER is redis');
+    throw new AppError(
+      'bad-configuration',
+      'invalid',
+      'bad configuration: WEIR_REDIS_URL must be set when WEIR_LIMITER is redis',
+    );
   }
   const redis = new Redis(config.redisUrl, {
     commandTimeout: options.commandTimeoutMs,

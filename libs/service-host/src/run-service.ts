@@ -52,24 +52,28 @@ export async function runMain(argv: readonly string[], help: string, start: (che
   if (unknown !== undefined) return fail(`unknown argument ${unknown}; --help lists the settings`, 2);
   if (argv.includes('--help') || argv.includes('-h')) return void process.stdout.write(`${help}\n`);
 
+  const begun: { stop?: () => Promise<void> } = {};
+  stopOnSignal(begun);
   try {
     const checkOnly = argv.includes('--check-config');
     const stop = await start(checkOnly);
     if (checkOnly) process.stdout.write('the configuration is valid\n');
-    if (stop !== undefined) stopOnSignal(stop);
+    if (stop !== undefined) begun.stop = stop;
   } catch (error) {
     fail(error instanceof AppError ? error.message : `${(error as Error).stack ?? String(error)}`, 1);
   }
 }
 
-function stopOnSignal(stop: () => Promise<void>): void {
+function stopOnSignal(begun: { readonly stop?: () => Promise<void> }): void {
   let stopping = false;
   const onSignal = () => {
     if (stopping) return;
+    // while things are starting nothing is worth waiting for; by `exit` and not by the signal, so that children are told to end
+    if (begun.stop === undefined) process.exit(1);
     stopping = true;
     // whatever hangs, the process ends within the grace that an orchestrator gives
     setTimeout(() => process.exit(1), 25_000).unref();
-    stop().then(
+    begun.stop().then(
       () => process.exit(0),
       (error: Error) => fail(`stopping failed: ${error.message}`, 1),
     );
