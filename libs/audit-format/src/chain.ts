@@ -34,11 +34,17 @@ export function contentHash(event: StoredEvent): string {
   return sha256(fields.map(netstring).join('')).toString('hex');
 }
 
-export type Break = { readonly position: number; readonly what: 'gap' | 'content-altered' | 'chain-broken' };
+export type BreakKind = 'gap' | 'out-of-order' | 'content-altered' | 'chain-broken';
+export type Break = { readonly position: number; readonly what: BreakKind };
 
-export interface ChainState {
+/** The end of a chain: a position and the chain hash there. */
+export interface Link {
   readonly position: number;
+  /** hex */
   readonly head: string;
+}
+
+export interface ChainState extends Link {
   readonly events: number;
   readonly firstBreak: Break | undefined;
 }
@@ -49,22 +55,27 @@ export const chainStart = (tenant: TenantId): ChainState => ({ position: 0, head
 export const follow = (state: ChainState, events: readonly StoredEvent[]): ChainState => events.reduce(step, state);
 
 function step(state: ChainState, event: StoredEvent): ChainState {
-  const content = contentHash(event);
-  const head = sha256(Buffer.concat([Buffer.from(state.head, 'hex'), Buffer.from(content, 'hex')])).toString('hex');
-  const what =
-    event.position !== state.position + 1
-      ? 'gap'
-      : content !== event.contentHash
-        ? 'content-altered'
-        : head !== event.chainHash
-          ? 'chain-broken'
-          : undefined;
+  const { head, what } = examine(state, event);
   return {
     position: event.position,
     head,
     events: state.events + 1,
     firstBreak: state.firstBreak ?? (what === undefined ? undefined : { position: event.position, what }),
   };
+}
+
+/** Whether an event is the next of a chain that ends at `before`, and the chain's end with it as computed from what the event says. */
+export function examine(before: Link, event: StoredEvent): { head: string; what: BreakKind | undefined } {
+  const content = contentHash(event);
+  const head = sha256(Buffer.concat([Buffer.from(before.head, 'hex'), Buffer.from(content, 'hex')])).toString('hex');
+  return { head, what: whatIsWrong(before.position, event, content, head) };
+}
+
+function whatIsWrong(before: number, event: StoredEvent, content: string, head: string): BreakKind | undefined {
+  if (event.position <= before) return 'out-of-order';
+  if (event.position !== before + 1) return 'gap';
+  if (content !== event.contentHash) return 'content-altered';
+  return head === event.chainHash ? undefined : 'chain-broken';
 }
 
 const netstring = (value: string | null): string => (value === null ? '-,' : `${Buffer.byteLength(value)}:${value},`);

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { chainStart, follow, genesis, type StoredEvent } from '@weir/event-store';
+import { chainStart, follow, genesis } from './chain';
+import type { StoredEvent } from './event';
 import { eventJson } from './event-json';
 
-const page = readFileSync(join(__dirname, '../../../../docs/event-log-format.md'), 'utf8');
+const page = readFileSync(join(__dirname, '../../../docs/audit-format.md'), 'utf8');
 const example = /```json\n([\s\S]*?)\n```/.exec(page)?.[1]?.split('\n') ?? [];
 
 const events = example.map((line): StoredEvent => {
@@ -11,7 +12,7 @@ const events = example.map((line): StoredEvent => {
   return { ...event, bytes: dataText };
 });
 
-describe('docs/event-log-format.md', () => {
+describe('docs/audit-format.md', () => {
   it('has an example whose chain is the one that we compute', () => {
     const tenant = events[0]?.tenantId ?? 'ten_';
     expect(page).toContain(`Genesis is \`${genesis(tenant)}\``);

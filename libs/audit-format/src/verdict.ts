@@ -1,16 +1,17 @@
-import type { Break, ChainState, StoredEvent } from '@weir/event-store';
-import type { WitnessedHead } from '../witness/witness';
+import type { BreakKind, ChainState } from './chain';
+import type { StoredEvent } from './event';
 
 /**
  * What is wrong first, and where:
- * - `gap`: a position is missing or out of order; `content-altered`: an event is not what was hashed; `chain-broken`: its link is not
+ * - `gap`: a position is missing; `content-altered`: an event is not what was hashed; `chain-broken`: its link is not
+ * - `out-of-order`: a position that comes after a later one; of exports alone, since a table is read in the order of positions
  * - `truncated`: the log ends before its head, or before what the bus has seen of it
  * - `beyond-head`: events that no append put there
  * - `rewritten`: a chain that agrees with itself and not with its head, or with what the bus has seen: at this position or before it
  */
 export interface Finding {
   readonly position: number;
-  readonly what: Break['what'] | 'truncated' | 'beyond-head' | 'rewritten';
+  readonly what: BreakKind | 'truncated' | 'beyond-head' | 'rewritten';
 }
 
 /** What the log's own head row says: the end of the last append. */
@@ -20,12 +21,22 @@ export interface LogHead {
   readonly chainHash: string;
 }
 
+/** What the bus showed of a log at one position. */
+export interface WitnessedHead {
+  readonly position: number;
+  readonly eventId: string;
+  /** hex; undefined when nobody said it. */
+  readonly chainHash: string | undefined;
+  /** ms */
+  readonly at: number;
+}
+
 export interface Evidence {
   /** The chain, followed from genesis to the last event. */
   readonly chain: ChainState;
   readonly head: LogHead;
   /** The furthest that the bus saw. */
-  readonly witnessed: WitnessedHead | undefined;
+  readonly witnessed: { readonly position: number } | undefined;
   /** The first position at which the bus saw another event, or another chain. */
   readonly disagreement: number | undefined;
 }

@@ -1,12 +1,12 @@
-import type { StoredEvent } from '@weir/event-store';
+import type { StoredEvent } from './event';
 import { firstDisagreement, firstFinding, type Evidence } from './verdict';
 
-const agreed: Evidence = {
+const agreed = {
   chain: { position: 5, head: 'h5', events: 5, firstBreak: undefined },
   head: { position: 5, chainHash: 'h5' },
-  witnessed: { position: 4, eventId: 'e4', chainHash: 'h4', at: 1 },
+  witnessed: { position: 4 },
   disagreement: undefined,
-};
+} satisfies Evidence;
 const finding = (different: Partial<Evidence>) => firstFinding({ ...agreed, ...different });
 const head = (position: number, chainHash = `h${position}`) => ({ position, eventId: `e${position}`, chainHash, at: 1 });
 

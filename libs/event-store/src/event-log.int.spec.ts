@@ -2,7 +2,8 @@ import { fact, newId, type CommandContext, type TenantId } from '@weir/kernel';
 import { collectBundle, createPool, provisioner, unitOfWork, type UnitOfWork } from '@weir/tenancy';
 import { freshDatabase, type TestDatabase } from '@weir/testing';
 import { Client, type Pool } from 'pg';
-import { append, chainStart, eventLog, follow, readEvents, type EventLog } from './index';
+import { chainStart, follow } from '@weir/audit-format';
+import { append, eventLog, readEvents, type EventLog } from './index';
 
 let database: TestDatabase;
 let pool: Pool;

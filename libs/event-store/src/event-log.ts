@@ -1,7 +1,8 @@
+import type { StoredEvent } from '@weir/audit-format';
 import { AppError, canonicalJson, uuidFrom, versionConflict, type Aggregate, type CommandContext, type Decide, type Fact, type TenantId } from '@weir/kernel';
 import { EVENTS } from '@weir/contracts';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
-import { EVENT_COLUMNS, toEvent, type EventRow, type StoredEvent } from './event';
+import { EVENT_COLUMNS, toEvent, type EventRow } from './event';
 
 /** What a state topic shall say of one thing from now on; a null body is a tombstone. */
 export interface StateChange {

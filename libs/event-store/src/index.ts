@@ -1,5 +1,4 @@
 export { append, eventLog, publishStates, readEvents } from './event-log';
 export type { Append, Appended, Decided, Decision, EventLog, Expected, StateChange } from './event-log';
-export { EVENT_COLUMNS, toEvent, type EventRow, type StoredEvent } from './event';
-export { chainStart, contentHash, follow, genesis, type Break, type ChainState } from './chain';
+export { EVENT_COLUMNS, toEvent, type EventRow } from './event';
 export { startRelay, stateRecord, type Relay, type RelayOptions } from './relay';

@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
+import type { StoredEvent } from '@weir/audit-format';
 import { EVENTS } from '@weir/contracts';
 import { newUuid, sleep, type TenantId } from '@weir/kernel';
 import { toRecord, type Bus, type OutgoingRecord } from '@weir/bus';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { readEvents } from './event-log';
-import type { StoredEvent } from './event';
 
 export interface RelayOptions {
   readonly work: UnitOfWork;

@@ -32,3 +32,4 @@ export {
 } from './errors';
 export { fact, unreachable, type Actor, type Aggregate, type CommandContext, type Decide, type Fact } from './decisions';
 export { canonicalJson } from './canonical-json';
+export { WEIR_VERSION } from './version';

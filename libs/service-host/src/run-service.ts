@@ -1,11 +1,9 @@
-import { AppError } from '@weir/kernel';
+import { AppError, WEIR_VERSION } from '@weir/kernel';
 import { commonSettings, type CommonConfig } from './config';
 import { startHost, type Host } from './host';
 import { createLogger, createProcess, createRuntime, openBus, openPool } from './runtime';
 import type { ServiceDefinition } from './service';
 import { describeSettings, parseSettings, type Environment, type Settings } from './settings';
-
-const VERSION = '0.1.0';
 
 /** One service as a process of its own: what each main.ts calls. */
 export async function runService<C>(definition: ServiceDefinition<C>, environment: Environment, argv: readonly string[]): Promise<void> {
@@ -31,7 +29,7 @@ export async function startService<C>(definition: ServiceDefinition<C>, config: 
   const parts = await definition.create(runtime, config);
   const host = await startHost({
     title: `Weir ${definition.name}`,
-    version: VERSION,
+    version: WEIR_VERSION,
     host: config.host,
     port: config.port,
     managementPort: config.managementPort,

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { chainStart, contentHash, follow, type EventLog } from '@weir/event-store';
+import { chainStart, contentHash, follow } from '@weir/audit-format';
+import type { EventLog } from '@weir/event-store';
 import { fact, newId, type CommandContext } from '@weir/kernel';
 import type { Host } from '@weir/service-host';
 import { schemaOf } from '@weir/tenancy';
@@ -378,7 +379,7 @@ describe('the export', () => {
     expect([answer.status, answer.body.code]).toEqual([404, 'not-found']);
   });
 
-  it('A1 verifies in a program written from docs/event-log-format.md alone, which finds the same break', async () => {
+  it('A1 verifies in a program written from docs/audit-format.md alone, which finds the same break', async () => {
     const tenant = await tenantWith(40);
     const theirs = async () => {
       const { body } = await client(host.url, tenant.tokens.auditor)('GET', `/v1/tenants/${tenant.id}/events`, undefined, NDJSON);

@@ -1,6 +1,8 @@
 import type { ServiceDefinition } from '@weir/service-host';
 import { EventSearch } from './events/event-search';
 import { EventsController } from './events/events.http';
+import { ExportController } from './export/export.http';
+import { LogExport } from './export/log-export';
 import { VerificationController } from './verification/verification.http';
 import { VerificationService } from './verification/verification.service';
 import { Witness, WitnessConsumer } from './witness/witness';
@@ -12,16 +14,17 @@ export const definition: ServiceDefinition<object> = {
   name: 'audit-ledger',
   title: "search, export and verification of tenants' event logs",
   settings: {},
-  create({ work, events }) {
+  create({ work, events, clock }) {
     const search = new EventSearch(work);
     const witness = new Witness(work);
     return {
       module: {
         module: AuditLedgerModule,
-        controllers: [EventsController, VerificationController, WitnessConsumer],
+        controllers: [EventsController, ExportController, VerificationController, WitnessConsumer],
         providers: [
           { provide: EventSearch, useValue: search },
           { provide: Witness, useValue: witness },
+          { provide: LogExport, useValue: new LogExport(work, search, witness, clock) },
           { provide: VerificationService, useValue: new VerificationService(work, events, search, witness) },
         ],
       },

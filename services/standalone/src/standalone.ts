@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { mintToken } from '@weir/access';
 import { postgresBus, postgresParkingLot } from '@weir/bus';
 import { TOPICS } from '@weir/contracts';
-import { sleep } from '@weir/kernel';
+import { WEIR_VERSION, sleep } from '@weir/kernel';
 import { memoryLimiterStore } from '@weir/limiter';
 import { createLogger, createProcess, startHost, type CommonConfig, type Environment, type Host } from '@weir/service-host';
 import { ensureDemo, startPostgres } from '@weir/stack';
@@ -14,7 +14,6 @@ import type { StandaloneConfig } from './config';
 import { openDataDir, readStandaloneFile, writeStandaloneFile, type StandaloneFile } from './data-dir';
 import { mountServices, type Mounted } from './services';
 
-const VERSION = '0.1.0';
 const QUIET_WITHIN_MS = 15_000;
 
 export interface Standalone {
@@ -75,7 +74,7 @@ async function start(config: StandaloneConfig, environment: Environment, undo: U
       WEIR_KEY_FILE: join(config.dataDir, 'key-encryption.key'),
     },
   });
-  const host = await startHost({ title: 'Weir', version: VERSION, host: config.host, port: config.port, managementPort: config.managementPort, process, services, docs: true });
+  const host = await startHost({ title: 'Weir', version: WEIR_VERSION, host: config.host, port: config.port, managementPort: config.managementPort, process, services, docs: true });
   undo.add(() => host.stop());
   await quiet(host, services);
 

@@ -1,9 +1,10 @@
-import { chainStart, follow, type ChainState, type EventLog } from '@weir/event-store';
-import { AppError, PLATFORM, fact, rfc3339, type CommandContext, type TenantId } from '@weir/kernel';
+import { chainStart, firstDisagreement, firstFinding, follow, type ChainState, type Evidence, type Finding, type WitnessedHead } from '@weir/audit-format';
+import type { EventLog } from '@weir/event-store';
+import { PLATFORM, fact, rfc3339, type CommandContext, type TenantId } from '@weir/kernel';
 import { sqlState, type UnitOfWork } from '@weir/tenancy';
 import type { EventSearch } from '../events/event-search';
-import type { Witness, WitnessedHead } from '../witness/witness';
-import { firstDisagreement, firstFinding, type Evidence, type Finding, type LogHead } from './verdict';
+import { readEnds } from '../events/log-ends';
+import type { Witness } from '../witness/witness';
 
 /** What a verification found. */
 export interface Verification {
@@ -55,33 +56,16 @@ export class VerificationService {
   }
 
   private async gather(tenant: TenantId, witnessed: WitnessedHead | undefined): Promise<Evidence> {
-    const { head, last } = await this.ends(tenant);
+    const { head, last } = await readEnds(this.work, tenant);
     let chain: ChainState = chainStart(tenant);
     let disagreement: number | undefined;
-    for await (const page of this.events.all(tenant, { after: 0 })) {
-      const upToNow = page.filter(({ position }) => position <= last);
-      const [from, to] = [upToNow[0]?.position, upToNow.at(-1)?.position];
+    for await (const page of this.events.all(tenant, { after: 0, until: last })) {
+      const [from, to] = [page[0]?.position, page.at(-1)?.position];
       if (from === undefined || to === undefined) break;
-      chain = follow(chain, upToNow);
-      disagreement ??= firstDisagreement(upToNow, await this.witness.between(tenant, from, to));
+      chain = follow(chain, page);
+      disagreement ??= firstDisagreement(page, await this.witness.between(tenant, from, to));
     }
     return { chain, head, witnessed, disagreement };
-  }
-
-  /** The head row and the last event in one statement, so from one snapshot: an append in between changes both. */
-  private async ends(tenant: TenantId): Promise<{ head: LogHead; last: number }> {
-    const { rows } = await this.work.inTenant(tenant, (sql) =>
-      sql.query<{ position: string; chain_hash: string; last: string }>(
-        `select position, encode(chain_hash, 'hex') as chain_hash,
-                (select coalesce(max(position), 0) from events where tenant_id = $1) as last
-         from log_heads where tenant_id = $1`,
-        [tenant],
-      ),
-    );
-    const row = rows[0];
-    if (row === undefined)
-      throw new AppError('log-without-head', 'internal', 'The log has no head row: it cannot be verified, nor appended to.');
-    return { head: { position: Number(row.position), chainHash: row.chain_hash }, last: Number(row.last) };
   }
 
   private async record(tenant: TenantId, data: object, context: CommandContext): Promise<Verification['receipt']> {

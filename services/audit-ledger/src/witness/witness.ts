@@ -1,20 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
+import type { WitnessedHead } from '@weir/audit-format';
 import { fromRecord, type BusRecord, type CloudEvent } from '@weir/bus';
 import { TOPICS } from '@weir/contracts';
 import { AppError, type TenantId } from '@weir/kernel';
 import { Consumes } from '@weir/service-host';
 import type { UnitOfWork } from '@weir/tenancy';
-
-/** What the bus showed of a log at one position. */
-export interface WitnessedHead {
-  readonly position: number;
-  readonly eventId: string;
-  /** hex; undefined when nobody said it. */
-  readonly chainHash: string | undefined;
-  /** ms */
-  readonly at: number;
-}
 
 interface Row {
   position: string;
