@@ -1,31 +1,9 @@
 import type { StoredEvent } from '@weir/audit-format';
-import { AppError, canonicalJson, uuidFrom, versionConflict, type Aggregate, type CommandContext, type Decide, type Fact, type TenantId } from '@weir/kernel';
-import { EVENTS } from '@weir/contracts';
+import { AppError, versionConflict, type Aggregate, type CommandContext, type Decide, type Fact, type TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
+import { append, type Append, type Appended, type StateChange } from './append';
 import { EVENT_COLUMNS, toEvent, type EventRow } from './event';
-
-/** What a state topic shall say of one thing from now on; a null body is a tombstone. */
-export interface StateChange {
-  readonly topic: string;
-  readonly key: string;
-  readonly body: unknown;
-}
-
-/** At which version of the stream an append is right: exactly, none yet, some, whatever. */
-export type Expected = number | 'none' | 'exists' | 'any';
-
-export interface Append {
-  readonly tenant: TenantId;
-  readonly stream: string;
-  readonly expected: Expected;
-  readonly events: readonly Fact[];
-  readonly context: CommandContext;
-  readonly states?: readonly StateChange[];
-}
-
-export type Appended =
-  | { readonly outcome: 'appended' | 'repeated'; readonly version: number; readonly first: number; readonly last: number }
-  | { readonly outcome: 'conflict'; readonly version: number };
+import { groupAppend } from './group-append';
 
 export interface Decided<S, E> {
   readonly state: S;
@@ -56,13 +34,11 @@ export interface EventLog<Q extends Sql = Sql> {
   read(tenant: TenantId, options: { after: number; limit: number; stream?: string }): Promise<StoredEvent[]>;
 }
 
-const EXPECTED = { none: 0, exists: -1, any: -2 } as const;
 const TRIES = 20;
 
-const APPEND = `select weir.append($1, $2, $3, $4, $5::uuid[], $6::text[], $7::int[], $8::text[], $9::timestamptz,
-  $10, $11, $12, $13, $14, $15, $16, $17::jsonb) as result`;
-
 export function eventLog<Q extends Sql>(work: UnitOfWork<Q>): EventLog<Q> {
+  const appendGrouped = groupAppend(work);
+
   async function read(tenant: TenantId, options: { after: number; limit: number; stream?: string }): Promise<StoredEvent[]> {
     return work.inTenant(tenant, (sql) => readEvents(sql, tenant, options));
   }
@@ -87,7 +63,7 @@ export function eventLog<Q extends Sql>(work: UnitOfWork<Q>): EventLog<Q> {
 
     const appended =
       decision.also === undefined
-        ? await append(work.direct, request)
+        ? await appendGrouped(request)
         : await work.inTenant(tenant, async (sql) => {
             const result = await append(sql, request);
             if (result.outcome === 'appended') await decision.also?.(sql, decided);
@@ -102,7 +78,7 @@ export function eventLog<Q extends Sql>(work: UnitOfWork<Q>): EventLog<Q> {
   }
 
   return {
-    append: (request) => append(work.direct, request),
+    append: appendGrouped,
     load,
     read,
     async decide(decision) {
@@ -114,41 +90,6 @@ export function eventLog<Q extends Sql>(work: UnitOfWork<Q>): EventLog<Q> {
     },
   };
 }
-
-/** One statement, whether alone or inside a transaction; see weir.append in the migrations. */
-export async function append(sql: Sql, request: Append): Promise<Appended> {
-  const { tenant, stream, expected, events, context, states = [] } = request;
-  const values = [
-    tenant,
-    stream,
-    typeof expected === 'number' ? expected : EXPECTED[expected],
-    context.commandId,
-    events.map((_, index) => uuidFrom(`${tenant}/${stream}/${context.commandId}/${index}`, context.at)),
-    events.map((event) => event.type),
-    events.map((event) => schemaVersionOf(event.type)),
-    events.map((event) => canonicalJson(event.data)),
-    new Date(context.at),
-    context.actor.type,
-    context.actor.id,
-    context.action,
-    context.reason ?? null,
-    context.requestId ?? null,
-    context.causationId ?? null,
-    context.correlationId ?? null,
-    statesJson(states),
-  ];
-  const { rows } = await sql.query<{ result: Appended }>(APPEND, values);
-  if (rows[0] === undefined) throw new Error('weir.append answered nothing');
-  return rows[0].result;
-}
-
-/** Says states that follow no stream, inside a tenant's transaction. */
-export async function publishStates(sql: Sql, states: readonly StateChange[]): Promise<void> {
-  await sql.query('select weir.publish_states($1::jsonb)', [statesJson(states)]);
-}
-
-const statesJson = (states: readonly StateChange[]): string =>
-  JSON.stringify(states.map(({ topic, key, body }) => ({ topic, key, body: body === null ? null : canonicalJson(body) })));
 
 export async function readEvents(
   sql: Sql,
@@ -169,12 +110,6 @@ async function readStream(sql: Sql, tenant: TenantId, stream: string): Promise<S
     [tenant, stream],
   );
   return rows.map(toEvent);
-}
-
-function schemaVersionOf(type: string): number {
-  const contract = EVENTS.get(type);
-  if (contract === undefined) throw new TypeError(`no contract for the event ${type}: add it to libs/contracts`);
-  return contract.version;
 }
 
 const contended = (stream: string) =>

@@ -1,6 +1,5 @@
 import { eventLog, type EventLog } from '@weir/event-store';
 import { fact, newId, type TenantId } from '@weir/kernel';
-import type { PlacementKind } from '@weir/tenancy';
 import type { Side } from '../bench';
 import type { Database } from './tenants';
 import { closedLoop } from './writers';
@@ -8,7 +7,7 @@ import { closedLoop } from './writers';
 interface Appending {
   readonly writers: number;
   readonly tenants: number;
-  readonly kind: PlacementKind;
+  readonly kind: 'schema' | 'pooled';
   readonly against: string;
   readonly data: object;
 }

@@ -1,5 +1,5 @@
 import { newId, type TenantId } from '@weir/kernel';
-import { collectBundle, createPool, prepareDatabase, provisioner, unitOfWork, type PlacementKind, type UnitOfWork } from '@weir/tenancy';
+import { collectBundle, createPool, prepareDatabase, provisioner, unitOfWork, type UnitOfWork } from '@weir/tenancy';
 import { startPostgres } from '@weir/stack';
 import type { Pool } from 'pg';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ export interface Database {
   readonly admin: Pool;
   /** A service's, through its own login. */
   readonly work: UnitOfWork;
-  newTenants(count: number, kind: PlacementKind): Promise<TenantId[]>;
+  newTenants(count: number, kind: 'schema' | 'pooled'): Promise<TenantId[]>;
   close(): Promise<void>;
 }
 
