@@ -10,6 +10,7 @@ import { repository, type Progress } from './install/cache';
 import type { StackOptions } from './options';
 import type { Environment } from './parts/part';
 import { startParts, type Parts } from './parts';
+import { isFree } from './process/free-port';
 import { describeParts, describeServices, readStackFile, writeStackFile, type StackFile } from './stack-file';
 
 export interface Stack {
@@ -34,6 +35,8 @@ export async function startOnly(options: StackOptions, environment: Environment,
 /** Servers, services, edge and demo. When one cannot start, what had been started is stopped. */
 export async function startStack(options: StackOptions, environment: Environment, progress: Progress): Promise<Stack> {
   if (!existsSync(join(repository(), 'dist', 'services'))) throw new AppError('not-built', 'invalid', 'there is nothing in dist/: npm run prepare');
+  const port = await portOf(environment, 'WEIR_PORT', 8080);
+  const managementPort = await portOf(environment, 'WEIR_MANAGEMENT_PORT', 9090);
   const before = readStackFile(options.dataDir);
   const given = environment['WEIR_OPERATOR_TOKEN'] || before.operatorToken;
   const operatorToken = given ?? mintToken({ mode: 'live' }).token;
@@ -46,9 +49,9 @@ export async function startStack(options: StackOptions, environment: Environment
   };
   try {
     const { replicas } = options;
-    const distributed = await startDistributed({ parts, dataDir, environment, operatorToken, port: portOf(environment, 'WEIR_PORT', 8080), replicas, progress });
+    const distributed = await startDistributed({ parts, dataDir, environment, operatorToken, port, replicas, progress });
     stops.unshift(distributed.stop);
-    const management = await startManagement({ host: '127.0.0.1', port: portOf(environment, 'WEIR_MANAGEMENT_PORT', 9090), health: healthOf(distributed), metrics: ownMetrics() });
+    const management = await startManagement({ host: '127.0.0.1', port: managementPort, health: healthOf(distributed), metrics: ownMetrics() });
     stops.unshift(management.close);
 
     const write = (tenants: StackFile['tenants']): StackFile => {
@@ -105,8 +108,10 @@ function ownMetrics(): Registry {
   return metrics;
 }
 
-function portOf(environment: Environment, variable: string, fallback: number): number {
+/** Looked at before anything is started: a port in use is said at once. */
+async function portOf(environment: Environment, variable: string, fallback: number): Promise<number> {
   const port = Number(environment[variable] || fallback);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new AppError('bad-configuration', 'invalid', `bad configuration: ${variable} is no port`);
+  if (port !== 0 && !(await isFree(port))) throw new AppError('port-in-use', 'invalid', `port ${port} is in use: set ${variable} to another, or to 0 for any`);
   return port;
 }

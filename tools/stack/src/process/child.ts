@@ -115,7 +115,8 @@ export async function untilReady(child: Child, ready: () => Promise<unknown>, ti
   }
 }
 
+/** What a program of ours says last of why it ended, or else the last line that there is. */
 function lastLine(file: string): string {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
-  return lines.at(-1) ?? '';
+  return lines.findLast((line) => line.startsWith('weir: ')) ?? lines.at(-1) ?? '';
 }
