@@ -5,8 +5,10 @@ import {
   optionalText,
   type KeyEncryptionConfig,
   type LimiterConfig,
+  type Setting,
   type Settings,
 } from '@weir/service-host';
+import { z } from 'zod';
 
 export interface FetcherConfig extends KeyEncryptionConfig, LimiterConfig {
   readonly upstreamUrl: string | undefined;
@@ -19,11 +21,16 @@ export interface FetcherConfig extends KeyEncryptionConfig, LimiterConfig {
   readonly usageBacklog: number;
 }
 
+const optionalUrl = (variable: string, help: string): Setting<string | undefined> => ({
+  ...optionalText(variable, help),
+  schema: z.url({ protocol: /^https?$/, error: 'not an http or https address' }).optional(),
+});
+
 export const settings: Settings<FetcherConfig> = {
   ...keyEncryptionSettings,
   ...limiterSettings,
-  upstreamUrl: optionalText('WEIR_UPSTREAM_URL', "Where live calls go; the catalog's own address when unset"),
-  simulatorUrl: optionalText('WEIR_SIMULATOR_URL', 'Where calls of test tokens go; unset, they are refused'),
+  upstreamUrl: optionalUrl('WEIR_UPSTREAM_URL', "Where live calls go; the catalog's own address when unset"),
+  simulatorUrl: optionalUrl('WEIR_SIMULATOR_URL', 'Where calls of test tokens go; unset, they are refused'),
   upstreamTimeoutMs: integer(
     'WEIR_UPSTREAM_TIMEOUT_MS',
     'Longest that one attempt may take, waiting for a connection included',

@@ -108,6 +108,11 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       onError,
     });
 
+    runtime.health.add('usage', () =>
+      journal.away
+        ? { state: 'degraded', detail: 'the bus takes no usage records: calls are answered 503 not-accountable' }
+        : { state: 'ok' },
+    );
     onStop(async () => {
       await flights.landed();
       demand.stop();

@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { upstreamSignal, type UpstreamKeyState } from '@weir/contracts';
+import { demand, upstreamSignal, type UpstreamKeyState } from '@weir/contracts';
 import { newId } from '@weir/kernel';
-import { eventually, freshDatabase, freshRedis, type TestDatabase, type TestRedis } from '@weir/testing';
+import { eventually, freshDatabase, freshPrefix, freshRedis, servers, type TestDatabase, type TestRedis } from '@weir/testing';
 import { startSimulator, type NewFault, type Simulator } from '@weir/tiklive-simulator';
 import { startFetcher, type RunningFetcher, type SpecTenant } from '../testing/running-fetcher';
 
@@ -180,7 +180,7 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     expect(answers.reduce((sum, { headers }) => sum + Number(headers.get('weir-credits')), 0)).toBe(1);
     await eventually(async () => {
       const usage = (await Promise.all(tenants.map((tenant) => fetcher.usageOf(tenant)))).flat();
-      expect(usage).toHaveLength(1_001);
+      expect(usage.length).toBe(1_001);
       expect(usage.reduce((sum, record) => sum + (record.kind === 'held' ? 0 : record.chargedCredits), 0)).toBe(1);
     });
   }, 30_000);
@@ -402,7 +402,7 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
 
   it('answers 504 to an upstream that is slow, leaves its hold open, and does not bill the tenant (F6)', async () => {
     const { tenant, secret } = await tenantWithOwnKey({ terms: { dailyCredits: 1 } });
-    fault({ kind: 'slow', ms: 3_000, key: secret, times: 1 });
+    fault({ kind: 'slow', ms: 4_000, key: secret, times: 1 });
     const answer = await tenant.call(someone());
     expect([answer.status, answer.body.code, answer.headers.get('weir-credits')]).toEqual([504, 'upstream-timeout', '0']);
     expect((await tenant.call(someone())).status).toBe(200);
@@ -414,7 +414,7 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
   it('finishes, settles and keeps a call whose client has gone (F6)', async () => {
     const { tenant, secret } = await tenantWithOwnKey();
     const path = someone();
-    fault({ kind: 'slow', ms: 300, key: secret, times: 1 });
+    fault({ kind: 'slow', ms: 600, key: secret, times: 1 });
     const gone = new AbortController();
     const call = fetch(`${fetcher.url}/tiklive${path}`, {
       headers: { authorization: `Bearer ${tenant.token}` },
@@ -498,6 +498,12 @@ describe.each(['memory', 'redis'] as const)('a call, limits counted in %s', (lim
     const tenant = await fetcher.newTenant({ role: 'auditor' });
     const catalog = await fetcher.request('/v1/catalog', { authorization: `Bearer ${tenant.token}` });
     expect(catalog).toMatchObject({ status: 200, body: { basePath: '/tiklive', endpoints: expect.any(Array) } });
+    const { body: reference } = await fetcher.request('/v1/openapi.json');
+    expect(reference.paths['/tiklive/user-posts/'].get.parameters).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ name: 'count', in: 'query', schema: expect.objectContaining({ default: 30 }) }),
+      ]),
+    );
   });
 });
 
@@ -539,12 +545,13 @@ describe('a fetcher', () => {
   it('answers, settles and publishes all that is under way when it is told to stop (F12)', async () => {
     simulator.faults.add({ kind: 'slow', ms: 800 });
     const answers = calls(100);
-    await eventually(async () => expect((await fetcher.usageOf(tenant)).filter(({ kind }) => kind === 'held')).toHaveLength(100));
+    await eventually(async () => expect((await fetcher.usageOf(tenant)).filter(({ kind }) => kind === 'held').length).toBe(100));
     await fetcher.stopService();
     expect((await answers).map(({ status }) => status)).toEqual(Array(100).fill(200));
     const usage = await fetcher.usageOf(tenant);
-    expect(usage.filter(({ kind }) => kind === 'settled')).toHaveLength(100);
+    expect(usage.filter(({ kind }) => kind === 'settled').length).toBe(100);
     expect(simulator.ledger.totals('platform-secret')).toMatchObject([{ credits: 100 }]);
+    expect((await fetcher.records(demand)).reduce((sum, { admitted }) => sum + admitted, 0)).toBe(100);
   }, 20_000);
 
   it('shares cache and limits with the other processes, through Redis', async () => {
@@ -565,6 +572,26 @@ describe('a fetcher', () => {
     } finally {
       await Promise.all([one?.stop(), two?.stop()]);
       await redis.close();
+    }
+  }, 30_000);
+
+  it('has the same over Kafka: a hold before the call, a settlement after it', async () => {
+    const environment = { WEIR_BUS: 'kafka', WEIR_KAFKA_BROKERS: servers().kafkaBrokers, WEIR_TOPIC_PREFIX: freshPrefix() };
+    const overKafka = await startFetcher({ database, dataDir, upstreamUrl: simulator.url, environment });
+    try {
+      const key = await overKafka.newKey('platform-secret');
+      await overKafka.setCeiling({ keyId: key.id, perMinute: 1e6, burst: 1e5, concurrency: 0 });
+      const caller = await overKafka.newTenant();
+      const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => caller.call(`/userid/?username=kafka_${i}`)));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      await eventually(async () => {
+        const kinds = (await overKafka.usageOf(caller)).map(({ kind }) => kind);
+        expect([kinds.filter((kind) => kind === 'held').length, kinds.filter((kind) => kind === 'settled').length]).toEqual([
+          50, 50,
+        ]);
+      });
+    } finally {
+      await overKafka.stop();
     }
   }, 30_000);
 
@@ -589,7 +616,7 @@ describe('a fetcher', () => {
     await eventually(async () => {
       const usage = await fetcher.usageOf(tenant);
       const settled = usage.flatMap((record) => (record.kind === 'settled' ? [record] : []));
-      expect(usage.filter(({ kind }) => kind === 'held')).toHaveLength(settled.length);
+      expect(usage.filter(({ kind }) => kind === 'held').length).toBe(settled.length);
       expect(settled.reduce((sum, { upstreamCredits }) => sum + upstreamCredits, 0)).toBe(
         simulator.ledger.totals('platform-secret')[0]?.credits,
       );

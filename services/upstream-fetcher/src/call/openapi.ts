@@ -91,4 +91,11 @@ const REQUEST_HEADERS = [
     description: 'Oldest answer from the cache that is welcome, in seconds; 0 is a fresh one',
     schema: { type: 'integer' as const, minimum: 0 },
   },
+  {
+    name: 'Weir-Max-Wait',
+    in: 'header' as const,
+    required: false,
+    description: 'How long to be held instead of refused by a limit, in seconds; the plan has the last word',
+    schema: { type: 'integer' as const, minimum: 0 },
+  },
 ];

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { mintToken } from '@weir/access';
-import { postgresBus, type Bus, type OutgoingRecord } from '@weir/bus';
+import { kafkaBus, postgresBus, type Bus, type OutgoingRecord } from '@weir/bus';
 import {
   TOPICS,
   apiTokenState,
@@ -114,7 +114,11 @@ export async function startFetcher({
   environment = {},
 }: FetcherOptions): Promise<RunningFetcher> {
   const migrator = createPool({ url: database.migratorUrl, name: 'spec/migrator', max: 2 });
-  const specBus = postgresBus({ pool: migrator, directUrl: database.migratorUrl });
+  const brokers = environment['WEIR_KAFKA_BROKERS'];
+  const specBus: Bus =
+    brokers === undefined
+      ? postgresBus({ pool: migrator, directUrl: database.migratorUrl })
+      : kafkaBus({ brokers: brokers.split(','), clientId: 'spec', prefix: environment['WEIR_TOPIC_PREFIX'] ?? '' });
   await specBus.ensureTopics(TOPICS);
   const provision = provisioner(migrator, collectBundle());
   const keyFile = join(dataDir, 'key-encryption.key');
@@ -133,8 +137,7 @@ export async function startFetcher({
       WEIR_KEY_FILE: keyFile,
       WEIR_LIMITER: 'memory',
       WEIR_UPSTREAM_URL: upstreamUrl,
-      WEIR_UPSTREAM_TIMEOUT_MS: '1000',
-      WEIR_HOLD_TIMEOUT_MS: '300',
+      WEIR_UPSTREAM_TIMEOUT_MS: '2500',
       WEIR_MAX_BODY: '1000000',
       WEIR_LOG_LEVEL: 'silent',
       ...environment,

@@ -25,6 +25,8 @@ export interface Journal {
   /** @throws AppError `not-accountable` (503) while the bus takes nothing or too much is waiting: nothing is served unmetered */
   assertAccountable(): void;
   readonly waiting: number;
+  /** Whether the last publish failed. */
+  readonly away: boolean;
   /** Resolves when everything written is on the bus, or after the grace; says how many records are left. */
   drain(graceMs: number): Promise<number>;
 }
@@ -112,6 +114,9 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
     },
     get waiting() {
       return held.length + written.length;
+    },
+    get away() {
+      return away;
     },
     async drain(graceMs) {
       const over = new AbortController();
