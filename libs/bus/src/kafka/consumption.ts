@@ -2,9 +2,10 @@ import type { EachBatchPayload, Kafka } from 'kafkajs';
 import { Delivery } from '../delivery';
 import { withinGrace } from '../grace';
 import { partitionName } from '../partition-name';
-import type { Consumption, ConsumerSpec, ParkingLot } from '../port';
+import type { BusRecord, Consumption, ConsumerSpec, ParkingLot } from '../port';
 import type { ReleaseWatch } from '../release-watch';
 import { bySubscription } from './assigner';
+import { orLostCoordinator } from './errors';
 import { Heartbeat } from './heartbeat';
 import type { Names } from './names';
 import { toBusRecord } from './record';
@@ -132,46 +133,52 @@ export class KafkaConsumption implements Consumption {
       await this.serially(partitionName(this.deps.names.ours(batch.topic), batch.partition), () =>
         this.deliver(payload, beating),
       );
+      // after the commit: the client joins the group anew when it hears of a rebalance
+      if (beating.trouble !== undefined) throw beating.trouble;
+    } catch (error) {
+      throw orLostCoordinator(error as Error);
     } finally {
       beating.stop();
     }
-    // after the commit: the client joins the group anew when it hears of a rebalance
-    if (beating.trouble !== undefined) throw beating.trouble;
   }
 
   private async deliver(
     { batch, resolveOffset, commitOffsetsIfNecessary, isRunning, isStale }: EachBatchPayload,
     beating: Heartbeat,
   ): Promise<void> {
-    const { signal } = this.stopping;
     const maxBatch = this.spec.maxBatch ?? 500;
     const topic = this.deps.names.ours(batch.topic);
     const commit = (offset: string) =>
       commitOffsetsIfNecessary({ topics: [{ topic: batch.topic, partitions: [{ partition: batch.partition, offset }] }] });
-    const goOn = () => !signal.aborted && !this.isPaused && beating.trouble === undefined && isRunning() && !isStale();
+    const goOn = () =>
+      !this.stopping.signal.aborted && !this.isPaused && beating.trouble === undefined && isRunning() && !isStale();
 
     let handled: string | undefined;
     let committedAt = performance.now();
-    try {
-      for (let first = 0; first < batch.messages.length && goOn(); first += maxBatch) {
-        const messages = batch.messages.slice(first, first + maxBatch);
-        await this.delivery.deliver(
-          messages.map((message) => toBusRecord(topic, batch.partition, message)),
-          signal,
-        );
-        const last = messages.at(-1)?.offset ?? batch.lastOffset();
-        resolveOffset(last);
-        handled = (BigInt(last) + 1n).toString();
-        if (performance.now() - committedAt < COMMIT_EVERY_MS) continue;
-        await commit(handled);
-        handled = undefined;
-        committedAt = performance.now();
-      }
-    } catch (error) {
+    for (let first = 0; first < batch.messages.length && goOn(); first += maxBatch) {
+      const messages = batch.messages.slice(first, first + maxBatch);
+      const records = messages.map((message) => toBusRecord(topic, batch.partition, message));
       // given up because we stop: what was not handled is not committed and comes again
-      if (!signal.aborted) throw error;
-    } finally {
-      if (handled !== undefined) await commit(handled);
+      if (!(await this.delivered(records))) break;
+      const last = messages.at(-1)?.offset ?? batch.lastOffset();
+      resolveOffset(last);
+      handled = (BigInt(last) + 1n).toString();
+      if (performance.now() - committedAt < COMMIT_EVERY_MS) continue;
+      await commit(handled);
+      handled = undefined;
+      committedAt = performance.now();
+    }
+    if (handled !== undefined) await commit(handled);
+  }
+
+  private async delivered(records: readonly BusRecord[]): Promise<boolean> {
+    const { signal } = this.stopping;
+    try {
+      await this.delivery.deliver(records, signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      throw error;
     }
   }
 

@@ -15,6 +15,16 @@ export function toAppError(error: unknown): AppError {
   return busUnavailable(error);
 }
 
+/**
+ * kafkajs looks for a group's new coordinator when the old one says that it is none any more. A dead one says nothing, and commits
+ * would fail for ten seconds, until the client gives up: so its answer is given for it.
+ */
+export function orLostCoordinator(error: Error & { type?: string }): Error {
+  if (error.type !== undefined) return error;
+  const lost = new Error(`the group's coordinator does not answer: ${error.message}`, { cause: error });
+  return Object.assign(lost, { type: 'NOT_COORDINATOR_FOR_GROUP', retriable: true });
+}
+
 /** @throws AppError `bus-unavailable` when `work` takes longer; it goes on, unheard */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

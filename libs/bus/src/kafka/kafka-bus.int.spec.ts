@@ -29,4 +29,16 @@ describe('Kafka bus', () => {
       }),
     ...operatorOf(pool),
   }));
+
+  it('refuses a record that the broker finds too large, and lets the calls beside it through', async () => {
+    const bus = kafkaBus({ brokers: servers().kafkaBrokers.split(','), clientId: 'weir-test', prefix });
+    const topic = 'weir.large';
+    await bus.ensureTopics([{ name: topic, partitions: 1, cleanup: 'delete', retentionMs: -1, minInsyncReplicas: 1 }]);
+    const answers = await Promise.allSettled(
+      [10, 2_000_000, 10].map((size) => bus.publish([{ topic, key: 'k', value: Buffer.alloc(size), headers: {} }])),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(answers[1]).toMatchObject({ reason: expect.objectContaining({ code: 'bad-record', status: 400 }) });
+    await bus.close();
+  });
 });

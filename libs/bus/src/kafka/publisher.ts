@@ -1,14 +1,12 @@
-import { Partitioners, type Kafka, type Message, type PartitionMetadata, type Producer } from 'kafkajs';
+import { Partitioners, type Kafka, type Message, type Producer } from 'kafkajs';
 import { withinGrace } from '../grace';
 import { partitionName } from '../partition-name';
 import type { OutgoingRecord } from '../port';
 import { toAppError } from './errors';
 import { Call, Lane } from './lane';
 import type { Names } from './names';
+import { partitionOf } from './partition-of';
 import type { Topics } from './topics';
-
-// Kafka's own: murmur2 of the key's bytes, so that any other client puts a key where we do
-const choosePartition = Partitioners.DefaultPartitioner();
 
 /**
  * Publishes each partition for itself. kafkajs retries a `send` over several brokers without those that have answered, and so
@@ -44,11 +42,7 @@ export class Publisher {
   private async deal(records: readonly OutgoingRecord[], call: Call): Promise<void> {
     const counts = await this.topics.partitionCounts([...new Set(records.map((record) => record.topic))]);
     for (const { topic, key, value, headers } of records) {
-      const partition = choosePartition({
-        topic,
-        partitionMetadata: new Array<PartitionMetadata>(counts.get(topic) ?? 1),
-        message: { key, value },
-      });
+      const partition = partitionOf(key, counts.get(topic) ?? 1);
       this.lane(topic, partition).add({ key, value, headers, partition }, call);
     }
   }
