@@ -2,13 +2,11 @@ import {
   integer,
   keyEncryptionSettings,
   limiterSettings,
-  optionalText,
+  optionalUrl,
   type KeyEncryptionConfig,
   type LimiterConfig,
-  type Setting,
   type Settings,
 } from '@weir/service-host';
-import { z } from 'zod';
 
 export interface FetcherConfig extends KeyEncryptionConfig, LimiterConfig {
   readonly upstreamUrl: string | undefined;
@@ -20,11 +18,6 @@ export interface FetcherConfig extends KeyEncryptionConfig, LimiterConfig {
   readonly holdTimeoutMs: number;
   readonly usageBacklog: number;
 }
-
-const optionalUrl = (variable: string, help: string): Setting<string | undefined> => ({
-  ...optionalText(variable, help),
-  schema: z.url({ protocol: /^https?$/, error: 'not an http or https address' }).optional(),
-});
 
 export const settings: Settings<FetcherConfig> = {
   ...keyEncryptionSettings,

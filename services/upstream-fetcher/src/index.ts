@@ -3,10 +3,9 @@ import { openEnvelope, openLimiterStore, openRedis, type ServiceDefinition } fro
 import { tiklive } from '@weir/upstream-catalog';
 import { createAdmissionSteps } from './call/admission';
 import { createResponseCache } from './call/cache';
-import { LONGEST_WAIT_MS, createCall } from './call/call';
+import { LONGEST_WAIT_MS, createCall, type Landed } from './call/call';
 import { callRoute } from './call/call.http';
 import { createFetch } from './call/fetch';
-import type { Fetched } from './call/settle';
 import { createFlights } from './call/flights';
 import { openApiPaths } from './call/openapi';
 import { createUpstream } from './call/upstream';
@@ -51,13 +50,13 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       ports.limiter === undefined ? openLimiterStore(config, onError) : { store: ports.limiter, close: async () => {} };
     const redis =
       config.limiter === 'redis' && ports.limiter === undefined
-        ? openRedis(config, { onError, commandTimeoutMs: 250 })
+        ? openRedis(config, { onError, commandTimeoutMs: 1_000 })
         : undefined;
     const cache = createResponseCache({ clock, prefix: config.redisPrefix, redis, maxBytes: config.cacheBytes, onError });
 
     const journal = createJournal({ bus, holdTimeoutMs: config.holdTimeoutMs, backlog: config.usageBacklog, onError });
     const demand = countDemand(journal, clock);
-    const flights = createFlights<Fetched>();
+    const flights = createFlights<Landed>();
     const metrics = createMetrics(registry, { waiting: () => journal.waiting, flights: () => flights.size });
 
     const upstreamAt = (url: string) =>

@@ -17,8 +17,8 @@ export function createMetrics(registry: Registry, gauges: { waiting: () => numbe
     },
   });
   new Gauge({
-    name: 'weir_calls_in_flight_upstream',
-    help: 'Answers being fetched, each for one call or several identical ones',
+    name: 'weir_answers_in_flight',
+    help: 'Answers being looked up or fetched, each for one call or several identical ones',
     registers,
     collect() {
       this.set(gauges.flights());

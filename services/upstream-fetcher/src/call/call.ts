@@ -32,13 +32,17 @@ export interface CallRequest {
 /** Whatever a plan says: a slot is not held longer than its lease. */
 export const LONGEST_WAIT_MS = 30_000;
 
+/** What a flight brings: an answer that the cache had, or one that was fetched. */
+export type Landed =
+  { readonly from: 'cache'; readonly kept: KeptAnswer } | { readonly from: 'upstream'; readonly fetched: Fetched };
+
 export interface CallParts {
   readonly access: Access;
   readonly tables: Tables;
   readonly catalog: Catalog;
   readonly admission: Admission;
   readonly cache: ResponseCache;
-  readonly flights: Flights<Fetched>;
+  readonly flights: Flights<Landed>;
   /** Steps 5 to 9; see fetch.ts. */
   readonly fetch: (call: AdmittedCall) => Promise<Fetched>;
   readonly journal: Journal;
@@ -72,11 +76,7 @@ export function createCall(parts: CallParts): (request: CallRequest, shown: Show
     const waitUntil = clock() + Math.min(request.maxWaitMs, caller.plan.terms.maxWaitMs, LONGEST_WAIT_MS);
     const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown, waitUntil });
     try {
-      // 4 cache
-      const kept = await cache.read(admitted, request.maxAgeMs);
-      if (kept !== undefined) return serve(admitted, kept, 'hit', keys.owner, caller.plan.terms.hitPrice);
-      // 5 admission, 6 key, 7 hold, 8 upstream, 9 settle: once for all who ask the same now
-      return await share(admitted);
+      return await share(admitted, request.maxAgeMs);
     } catch (error) {
       end(admitted.sent ? admission.settle(admitted, 0) : admission.giveBack(admitted));
       throw error;
@@ -99,16 +99,20 @@ export function createCall(parts: CallParts): (request: CallRequest, shown: Show
     });
   }
 
-  /** Identical calls in flight become one: the first makes it and pays for it, the others are served with its answer. */
-  async function share(call: AdmittedCall): Promise<Answer> {
-    // what may never be kept is not shared either
-    const name = call.endpoint.lifetimeSeconds === 0 ? call.requestId : cacheName(call);
+  /**
+   * Identical calls in flight become one, the look into the cache included: the first makes it and pays for it, the others are served
+   * with its answer.
+   */
+  async function share(call: AdmittedCall, maxAgeMs: number | undefined): Promise<Answer> {
+    const name = flightName(call, maxAgeMs);
     for (;;) {
       const flight = flights.join(name);
-      if (flight === undefined) return lead(call, name);
+      if (flight === undefined) return lead(call, name, maxAgeMs);
       call.shown.cache = 'coalesced';
       try {
-        const fetched = await flight;
+        const landed = await flight;
+        if (landed.from === 'cache') return serve(call, landed.kept, 'hit', call.keys.owner, call.plan.terms.hitPrice);
+        const { fetched } = landed;
         const price = fetched.chargedCredits === 0 ? 0 : call.plan.terms.coalescedPrice;
         return serve(call, fetched, 'coalesced', fetched.owner, price);
       } catch (error) {
@@ -118,20 +122,34 @@ export function createCall(parts: CallParts): (request: CallRequest, shown: Show
     }
   }
 
-  async function lead(call: AdmittedCall, name: string): Promise<Answer> {
-    const { shown } = call;
-    shown.cache = 'miss';
-    const fetched = await flights.lead(
+  async function lead(call: AdmittedCall, name: string, maxAgeMs: number | undefined): Promise<Answer> {
+    const landed = await flights.lead(
       name,
-      () => parts.fetch(call),
-      // an answer on another's key than the cache was asked for is not kept under its name
-      (landed) => (landed.good && landed.owner === call.keys.owner ? cache.keep(call, landed) : undefined),
+      () => fly(call, maxAgeMs),
+      (landed) => keep(call, landed),
     );
+    if (landed.from === 'cache') return serve(call, landed.kept, 'hit', call.keys.owner, call.plan.terms.hitPrice);
+    const { fetched } = landed;
     end(admission.settle(call, fetched.chargedCredits));
-    shown.credits = fetched.chargedCredits;
-    shown.key = fetched.owner;
+    call.shown.credits = fetched.chargedCredits;
+    call.shown.key = fetched.owner;
     keepSnapshot(call, fetched);
     return fetched;
+  }
+
+  async function fly(call: AdmittedCall, maxAgeMs: number | undefined): Promise<Landed> {
+    // 4 cache
+    const kept = await cache.read(call, maxAgeMs);
+    if (kept !== undefined) return { from: 'cache', kept };
+    call.shown.cache = 'miss';
+    // 5 admission, 6 key, 7 hold, 8 upstream, 9 settle
+    return { from: 'upstream', fetched: await parts.fetch(call) };
+  }
+
+  /** An answer on another's key than the cache was asked for is not kept under its name. */
+  function keep(call: AdmittedCall, landed: Landed): Promise<void> | undefined {
+    if (landed.from === 'cache' || !landed.fetched.good || landed.fetched.owner !== call.keys.owner) return undefined;
+    return cache.keep(call, landed.fetched);
   }
 
   function serve(
@@ -161,6 +179,12 @@ export function createCall(parts: CallParts): (request: CallRequest, shown: Show
   function end(telling: Promise<void>): void {
     telling.catch((error: Error) => parts.onError(error));
   }
+}
+
+/** What may never be kept is not shared either; those who accept another age ask for something else. */
+function flightName(call: AdmittedCall, maxAgeMs: number | undefined): string {
+  if (call.endpoint.lifetimeSeconds === 0) return call.requestId;
+  return maxAgeMs === undefined ? cacheName(call) : `${cacheName(call)}#${maxAgeMs}`;
 }
 
 const ofOneTenant = (error: unknown): boolean =>
