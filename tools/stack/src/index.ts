@@ -4,6 +4,7 @@ export { ensureDemo, type DemoOptions, type DemoTenant } from './demo';
 export { cacheDir, type Progress } from './install/cache';
 export { assertPresent } from './install/needs';
 export { PARTS, startParts, type PartName, type Parts, type PartsOptions } from './parts';
+export { startKafkaCluster, type KafkaCluster, type KafkaClusterOptions } from './parts/kafka-cluster';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
 export { ROUTES, routeOf, type Route } from './routes';
 export type { ServiceProcess } from './distributed/service-process';

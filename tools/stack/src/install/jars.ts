@@ -39,7 +39,7 @@ export async function kafkaInstallation(cache: string, progress: Progress): Prom
     const settings = join(dir, 'format.properties');
     const dataDir = join(dir, 'data');
     mkdirSync(dataDir);
-    writeFileSync(settings, brokerSettings({ port: 9092, controllerPort: 9093, dataDir }));
+    writeFileSync(settings, brokerSettings({ nodeId: 1, voters: '1@127.0.0.1:9093', replicas: 1, port: 9092, controllerPort: 9093, dataDir }));
     await run('java', ['-Xmx64m', ...jvmOptions, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', settings]);
   });
   return { classPath, formatted: join(formatted, 'data'), archive: join(servers, 'kafka-classes.jsa') };
@@ -47,5 +47,16 @@ export async function kafkaInstallation(cache: string, progress: Progress): Prom
 
 export const jvmOptions = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto', `-Dlog4j2.configurationFile=${LOG4J}`];
 
-export const brokerSettings = (values: { port: number; controllerPort: number; dataDir: string }): string =>
-  readFileSync(SETTINGS, 'utf8').replaceAll(/\$\{(\w+)\}/g, (_, name: keyof typeof values) => String(values[name]));
+export interface BrokerSettings {
+  readonly nodeId: number;
+  /** `1@host:port`, comma-separated: every controller of the cluster. */
+  readonly voters: string;
+  /** Of what Kafka keeps for itself. */
+  readonly replicas: number;
+  readonly port: number;
+  readonly controllerPort: number;
+  readonly dataDir: string;
+}
+
+export const brokerSettings = (values: BrokerSettings): string =>
+  readFileSync(SETTINGS, 'utf8').replaceAll(/\$\{(\w+)\}/g, (_, name: keyof BrokerSettings) => String(values[name]));

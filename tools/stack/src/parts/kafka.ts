@@ -1,9 +1,7 @@
-import { cpSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
-import { brokerSettings, jvmOptions, kafkaInstallation } from '../install/jars';
-import { startChild, untilReady } from '../process/child';
+import { untilReady } from '../process/child';
 import { freePort } from '../process/free-port';
+import { startBroker } from './kafka-broker';
 import { orContainer, untilAnswers, type Container, type Image } from './container';
 import { given, type PartContext, type Running } from './part';
 
@@ -47,36 +45,12 @@ export async function startKafka(context: PartContext): Promise<Running<KafkaAdd
   return orContainer(context, IMAGE, () => inJvm(context), adopt);
 }
 
-async function inJvm({ environment, cache, progress, ledger, ...context }: PartContext): Promise<Running<KafkaAddress>> {
-  const { classPath, formatted, archive } = await kafkaInstallation(cache, progress);
-  const dir = join(context.dataDir, 'kafka');
-  const dataDir = join(dir, 'data');
-  mkdirSync(dir, { recursive: true });
-  if (!existsSync(dataDir)) cpSync(formatted, dataDir, { recursive: true });
+async function inJvm(context: PartContext): Promise<Running<KafkaAddress>> {
   const [port, controllerPort] = [await freePort(), await freePort()];
-  writeFileSync(join(dir, 'server.properties'), brokerSettings({ port, controllerPort, dataDir }));
-
-  const fresh = `${archive}.${process.pid}`;
-  const classes = existsSync(archive) ? `-XX:SharedArchiveFile=${archive}` : `-XX:ArchiveClassesAtExit=${fresh}`;
-  const child = await startChild({
-    name: 'kafka',
-    command: 'java',
-    args: ['-Xms64m', '-Xmx512m', ...jvmOptions, classes, '-cp', classPath, 'kafka.Kafka', join(dir, 'server.properties')],
-    logFile: join(context.dataDir, 'logs', 'kafka.log'),
-    environment: { PATH: environment['PATH'], JAVA_HOME: environment['JAVA_HOME'] },
-    graceMs: 20_000,
-    ledger,
-  });
+  const broker = await startBroker(context, { name: 'kafka', nodeId: 1, voters: `1@127.0.0.1:${controllerPort}`, replicas: 1, port, controllerPort });
   const brokers = `127.0.0.1:${port}`;
-  await untilReady(child, () => answers(brokers));
-  return {
-    brokers,
-    pid: child.pid,
-    stop: async () => {
-      await child.stop();
-      if (existsSync(fresh)) renameSync(fresh, archive);
-    },
-  };
+  await untilReady(broker, () => answers(brokers));
+  return { brokers, pid: broker.pid, stop: () => broker.stop() };
 }
 
 async function adopt({ port, pid, stop }: Container): Promise<Running<KafkaAddress>> {
@@ -86,13 +60,13 @@ async function adopt({ port, pid, stop }: Container): Promise<Running<KafkaAddre
 }
 
 /** A broker that lets itself be asked for its topics is one that has caught up with its controller. */
-async function answers(brokers: string): Promise<void> {
+export async function answers(brokers: string, count = 1): Promise<void> {
   const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING, retry: { retries: 0 }, connectionTimeout: 2_000, requestTimeout: 5_000 });
   const admin = kafka.admin();
   try {
     await admin.connect();
     const { brokers: known } = await admin.describeCluster();
-    if (known.length === 0) throw new Error('no broker is registered yet');
+    if (known.length < count) throw new Error(`${known.length} of ${count} brokers are registered`);
     await admin.listTopics();
   } finally {
     await admin.disconnect().catch(() => undefined);

@@ -34,7 +34,7 @@ export const localCredentials = { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'l
 export async function startKms(context: PartContext): Promise<Running<KmsAddress>> {
   const { environment } = context;
   const elsewhere = environment['AWS_ENDPOINT_URL'];
-  if (elsewhere) return { url: elsewhere, keyId: environment['WEIR_KMS_KEY_ID'] ?? (await ensureKey(elsewhere)), pid: undefined, stop: async () => undefined };
+  if (elsewhere) return { url: elsewhere, keyId: environment['WEIR_KMS_KEY_ID'] || (await ensureKey(elsewhere)), pid: undefined, stop: async () => undefined };
   return orContainer(context, IMAGE, () => asProcess(context), adopt);
 }
 
