@@ -41,7 +41,9 @@ export class FollowAge {
       if (signal.aborted) throw new Error('stopped before the topics were read');
       try {
         await ask();
-        if (this.confirmedAt < since && !signal.aborted) await new Promise<void>((resolve) => this.waiting.push(resolve));
+        // nothing open: the answer was to a question from before the call
+        if (this.question === undefined || this.confirmedAt >= since || signal.aborted) continue;
+        await new Promise<void>((resolve) => this.waiting.push(resolve));
       } catch (error) {
         onError(error as Error);
         await backoff(tries, signal);

@@ -37,4 +37,13 @@ describe('the age of followed topics', () => {
     expect(age.ageMs()).toBeGreaterThanOrEqual(200);
     expect(age.ageMs()).toBeLessThan(5_000);
   });
+
+  it('asks again when the answer that was on its way is to an older question', async () => {
+    const age = new FollowAge(() => 10);
+    let asked = 0;
+    const older = performance.now() - 50;
+    const ask = async () => age.answered(++asked === 1 ? older : performance.now(), new Map([['a/0', 10]]));
+    await age.caughtUp(ask, () => undefined, new AbortController().signal);
+    expect(asked).toBe(2);
+  });
 });

@@ -120,7 +120,7 @@ export class KafkaConsumption implements Consumption {
   private replay(topic: string, partition: number): void {
     const { signal } = this.stopping;
     const name = partitionName(topic, partition);
-    if (!this.assigned.has(name) || signal.aborted) return;
+    if (!this.assigned.has(name) || this.isPaused || signal.aborted) return;
     void this.serially(name, () => this.delivery.replayReleased(topic, partition, signal)).catch(
       (error: Error) => signal.aborted || this.deps.onError(error),
     );

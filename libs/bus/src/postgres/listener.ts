@@ -1,5 +1,8 @@
 import { Client } from 'pg';
 import { sleep } from '@weir/kernel';
+import { withinGrace } from '../grace';
+
+const GRACE_MS = 2_000;
 
 export interface ListenerOptions {
   readonly url: string;
@@ -30,8 +33,9 @@ export class Listener {
 
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.client?.end().catch(() => undefined);
-    await this.running;
+    const ended = this.client?.end().catch(() => undefined);
+    // a server that is gone may never say good-bye
+    await withinGrace(Promise.all([ended, this.running]), GRACE_MS);
   }
 
   private async run(tried: () => void): Promise<void> {

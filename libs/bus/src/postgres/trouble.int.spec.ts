@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { AppError, sleep } from '@weir/kernel';
 import { eventually, freshDatabase, type TestDatabase } from '@weir/testing';
@@ -166,4 +167,49 @@ describe('Postgres bus in trouble', () => {
     expect(statements.mock.calls.length).toBeLessThanOrEqual(2 * 2 + 2);
     statements.mockRestore();
   });
+
+  it('stops and closes within its grace when the database is gone, and says of its state topics how old they are (E13, E14)', async () => {
+    const topic = await rig.topic({ cleanup: 'compact', retentionMs: -1 });
+    const proxy = await cutableProxy(database.urlOf('metering'));
+    const itsPool = new Pool({ connectionString: proxy.url, max: 4, connectionTimeoutMillis: 1_000 });
+    itsPool.on('error', () => undefined);
+    const errors: Error[] = [];
+    const bus = postgresBus({ pool: itsPool, directUrl: proxy.url, onError: (error) => void errors.push(error) });
+    const consumption = await bus.consume({ group: rig.group(), topics: [topic], handle: async () => undefined });
+    const following = await bus.follow({ topics: [topic], apply: () => undefined });
+    await following.caughtUp();
+
+    await proxy.cut();
+    await expect(bus.publish([text(topic, 'k', 'v')])).rejects.toMatchObject({ code: 'bus-unavailable', status: 503 });
+    await expect(bus.ping()).rejects.toMatchObject({ code: 'bus-unavailable' });
+    await sleep(300);
+    expect(following.ageMs()).toBeGreaterThan(300);
+    const began = performance.now();
+    await consumption.stop(500);
+    await bus.close();
+    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(errors.length).toBeGreaterThan(0);
+    await itsPool.end();
+  });
 });
+
+/** A way to the database that can be cut as if its machine were gone. */
+async function cutableProxy(target: string): Promise<{ url: string; cut(): Promise<void> }> {
+  const { hostname, port } = new URL(target);
+  const sockets = new Set<Socket>();
+  const server = createServer((from) => {
+    const to = connect(Number(port), hostname);
+    for (const socket of [from, to]) sockets.add(socket.on('error', () => undefined));
+    from.pipe(to).pipe(from);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = new URL(target);
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    cut: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
