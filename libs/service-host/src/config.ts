@@ -1,4 +1,5 @@
 import { choice, choices, integer, optionalText, text, type Settings } from './settings';
+import { tokenSetting } from './token-setting';
 
 /** What every service needs to be told. */
 export interface CommonConfig {
@@ -30,7 +31,7 @@ export const commonSettings: Settings<CommonConfig> = {
   bus: choice('WEIR_BUS', 'What carries events and records', ['kafka', 'postgres'], 'kafka'),
   kafkaBrokers: optionalText('WEIR_KAFKA_BROKERS', 'host:port, comma-separated; required when WEIR_BUS is kafka'),
   topicPrefix: text('WEIR_TOPIC_PREFIX', 'Put before the names of topics and groups, where several Weirs share one Kafka', ''),
-  operatorToken: optionalText('WEIR_OPERATOR_TOKEN', 'The token of the operator; without one nobody is'),
+  operatorToken: tokenSetting('WEIR_OPERATOR_TOKEN', 'The token of the operator; without one nobody is'),
   roles: choices('WEIR_ROLES', 'What this process does, comma-separated', ['http', 'jobs', 'relay'], 'http,jobs,relay'),
   staleAfterMs: integer('WEIR_STALE_AFTER_MS', 'Age past which state tables are not trusted', 120_000, { min: 1_000 }),
 };

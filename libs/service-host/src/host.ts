@@ -4,11 +4,12 @@ import { NestFactory, Reflector } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
-import { AppError, newId } from '@weir/kernel';
+import { newId } from '@weir/kernel';
 import type { Logger } from 'pino';
 import { BusServer } from './bus-server';
 import { AccessGuard } from './guard';
 import { IdempotencyInterceptor } from './idempotency';
+import { assertListenable, listenTrouble } from './listening';
 import { startManagement } from './management';
 import { openApiDocument } from './openapi';
 import { ProblemFilter } from './problem';
@@ -45,13 +46,30 @@ class RootModule {
   }
 }
 
-/** One Nest application on one port with the services' modules, the consumers on the bus, and the management port. */
+/**
+ * One Nest application on one port with the services' modules, the consumers on the bus, and the management port. It takes over the
+ * services and the bus that it is given: where it cannot start, they are stopped.
+ */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { process, services } = options;
+  const stops: (() => Promise<unknown>)[] = [];
+  try {
+    return await start(options, stops);
+  } catch (error) {
+    for (const stop of stops) await stop().catch(() => undefined);
+    await stopServices(options).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function start(options: HostOptions, stops: (() => Promise<unknown>)[]): Promise<Host> {
+  const { host, process, services } = options;
   const { health, states, bus, log } = process;
-  const management = await startManagement({ host: options.host, port: options.managementPort, health, metrics: process.metrics }).catch(portTrouble(options.managementPort));
+  await assertListenable(host, options.port, 'WEIR_PORT');
+  const management = await startManagement({ host, port: options.managementPort, health, metrics: process.metrics }).catch(refused(options, 'WEIR_MANAGEMENT_PORT'));
+  stops.unshift(management.close);
 
   const app = await createApp(options);
+  stops.unshift(() => app.close());
   const consumers = new BusServer(bus);
   health.add('consumers', () => consumers.check());
   app.connectMicroservice({ strategy: consumers });
@@ -66,7 +84,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   await states.caughtUp();
   for (const { parts } of services) await parts.start?.();
   await app.startAllMicroservices();
-  await app.listen(options.port, options.host).catch(portTrouble(options.port));
+  await app.listen(options.port, host).catch(refused(options, 'WEIR_PORT'));
   health.notReady = undefined;
 
   return {
@@ -76,13 +94,17 @@ export async function startHost(options: HostOptions): Promise<Host> {
     stop: async () => {
       health.notReady = 'stopping';
       await closing(fastify.server, () => app.close());
-      for (const { runtime } of services) await runtime.stopAll();
-      await states.stop();
-      await bus.close();
+      await stopServices(options);
       await management.close();
       log.flush();
     },
   };
+}
+
+async function stopServices({ process, services }: HostOptions): Promise<void> {
+  for (const { runtime } of services) await runtime.stopAll();
+  await process.states.stop();
+  await process.bus.close();
 }
 
 const IDLE_SWEEP_MS = 50;
@@ -123,12 +145,10 @@ async function createApp({ process, services }: HostOptions): Promise<NestFastif
   return app;
 }
 
-const portTrouble =
-  (port: number) =>
+const refused =
+  ({ host, port, managementPort }: HostOptions, variable: 'WEIR_PORT' | 'WEIR_MANAGEMENT_PORT') =>
   (error: NodeJS.ErrnoException): never => {
-    if (error.code === 'EADDRINUSE') throw new AppError('port-in-use', 'invalid', `port ${port} is in use: set WEIR_PORT or WEIR_MANAGEMENT_PORT to another, or to 0 for any`);
-    if (error.code === 'EACCES') throw new AppError('port-refused', 'invalid', `this user may not listen on port ${port}`);
-    throw error;
+    throw listenTrouble(error, host, variable === 'WEIR_PORT' ? port : managementPort, variable);
   };
 
 const nestLogger = (log: Logger) => ({

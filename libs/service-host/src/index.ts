@@ -6,6 +6,7 @@ export { startManagement, type Management } from './management';
 export { startHost, type Host, type HostOptions } from './host';
 export { IdempotencyInterceptor, NotReplayable } from './idempotency';
 export { keyEncryptionSettings, openEnvelope, type KeyEncryptionConfig } from './key-encryption';
+export { assertListenable } from './listening';
 export { limiterSettings, openLimiterStore, openRedis, type LimiterConfig } from './limiter-store';
 export { Describes, openApiDocument, type RouteDocs } from './openapi';
 export { decodeCursor, encodeCursor, listed, page, parse, type Listed, type Page } from './parse';
@@ -20,9 +21,12 @@ export {
   describeSettings,
   integer,
   optionalText,
+  optionalUrl,
   parseSettings,
   text,
+  url,
   type Environment,
   type Setting,
   type Settings,
 } from './settings';
+export { tokenSetting } from './token-setting';

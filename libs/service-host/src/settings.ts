@@ -31,16 +31,17 @@ export const optionalText = (variable: string, help: string): Setting<string | u
   optional: true,
 });
 
-export const integer = (variable: string, help: string, fallback: number, range: { min?: number; max?: number } = {}): Setting<number> =>
-  setting(
-    variable,
-    help,
-    z.coerce.number().int().min(range.min ?? 0).max(range.max ?? Number.MAX_SAFE_INTEGER),
-    String(fallback),
-  );
+const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https address' });
+export const url = (variable: string, help: string, fallback?: string): Setting<string> => setting(variable, help, httpUrl, fallback);
+export const optionalUrl = (variable: string, help: string): Setting<string | undefined> => ({ ...optionalText(variable, help), schema: httpUrl.optional() });
+
+export const integer = (variable: string, help: string, fallback: number, { min = 0, max }: { min?: number; max?: number } = {}): Setting<number> => {
+  const wrong = `not a whole number ${max === undefined ? `of ${min} or more` : `from ${min} to ${max}`}`;
+  return setting(variable, help, z.coerce.number(wrong).int(wrong).min(min, wrong).max(max ?? Number.MAX_SAFE_INTEGER, wrong), String(fallback));
+};
 
 export const choice = <const T extends readonly [string, ...string[]]>(variable: string, help: string, values: T, fallback?: T[number]) =>
-  setting<T[number]>(variable, `${help} (${values.join(', ')})`, z.enum(values) as unknown as z.ZodType<T[number]>, fallback);
+  setting<T[number]>(variable, `${help} (${values.join(', ')})`, z.enum(values, `none of ${values.join(', ')}`) as unknown as z.ZodType<T[number]>, fallback);
 
 /** A comma-separated list of the values. */
 export const choices = <const T extends readonly [string, ...string[]]>(variable: string, help: string, values: T, fallback: string) =>
@@ -50,7 +51,7 @@ export const choices = <const T extends readonly [string, ...string[]]>(variable
     z
       .string()
       .transform((list) => list.split(',').map((item) => item.trim()))
-      .pipe(z.array(z.enum(values))) as unknown as z.ZodType<T[number][]>,
+      .pipe(z.array(z.enum(values, `none of ${values.join(', ')}`))) as unknown as z.ZodType<T[number][]>,
     fallback,
   );
 
@@ -70,7 +71,7 @@ export function parseSettings<C>(settings: Settings<C>, environment: Environment
     if (result.success) parsed[name] = result.data;
     else problems.push(`${variable}: ${result.error.issues.map((issue) => issue.message).join(', ')}`);
   }
-  if (problems.length > 0) throw new AppError('bad-configuration', 'invalid', `bad configuration: ${problems.join('; ')}`);
+  if (problems.length > 0) throw new AppError('bad-configuration', 'invalid', `bad configuration: ${[...new Set(problems)].join('; ')}`);
   return parsed as C;
 }
 

@@ -1,4 +1,4 @@
-import { integer, keyEncryptionSettings, text, type KeyEncryptionConfig, type Settings } from '@weir/service-host';
+import { integer, keyEncryptionSettings, url, type KeyEncryptionConfig, type Settings } from '@weir/service-host';
 import { tiklive } from '@weir/upstream-catalog';
 
 export interface VaultConfig extends KeyEncryptionConfig {
@@ -13,7 +13,7 @@ export interface VaultConfig extends KeyEncryptionConfig {
 
 export const settings: Settings<VaultConfig> = {
   ...keyEncryptionSettings,
-  upstreamUrl: text('WEIR_UPSTREAM_URL', 'Where the upstream is', tiklive.origin),
+  upstreamUrl: url('WEIR_UPSTREAM_URL', 'Where the upstream is', tiklive.origin),
   testCallTimeoutMs: integer('WEIR_TEST_CALL_TIMEOUT_MS', 'Longest wait for the answer to a test call of a key', 8_000, {
     min: 1,
   }),

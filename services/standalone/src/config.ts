@@ -1,4 +1,4 @@
-import { choice, integer, optionalText, text, type Settings } from '@weir/service-host';
+import { choice, integer, optionalUrl, text, tokenSetting, type Settings } from '@weir/service-host';
 
 export interface StandaloneConfig {
   readonly host: string;
@@ -21,9 +21,9 @@ export const settings: Settings<StandaloneConfig> = {
   managementPort: integer('WEIR_MANAGEMENT_PORT', 'Port of /livez, /readyz and /metrics; 0 takes any free one', 9090, { max: 65_535 }),
   dataDir: text('WEIR_DATA_DIR', 'Where database, key file and tokens are kept', '.weir'),
   logLevel: choice('WEIR_LOG_LEVEL', 'How much to log', ['debug', 'info', 'warn', 'error', 'silent'], 'warn'),
-  operatorToken: optionalText('WEIR_OPERATOR_TOKEN', "The operator's token; else one is made, printed once and kept in standalone.json"),
+  operatorToken: tokenSetting('WEIR_OPERATOR_TOKEN', "The operator's token; else one is made, printed once and kept in standalone.json"),
   demo: choice('WEIR_DEMO', 'Make three demo tenants and a platform key on the first start', ['on', 'off'], 'on'),
-  upstreamUrl: optionalText('WEIR_UPSTREAM_URL', 'The upstream; the simulator where unset'),
+  upstreamUrl: optionalUrl('WEIR_UPSTREAM_URL', 'The upstream; the simulator where unset'),
   simulatorPort: integer('WEIR_SIMULATOR_PORT', 'Port of the upstream simulator; 0 takes any free one', 0, { max: 65_535 }),
   simulatorLatencyMs: integer('WEIR_SIMULATOR_LATENCY_MS', "Median of the simulator's answers, ms", 120, { max: 60_000 }),
   postgresPort: integer('WEIR_POSTGRES_PORT', 'Port of the embedded Postgres; 0 takes any free one', 0, { max: 65_535 }),

@@ -1,11 +1,13 @@
 import { describeSettings, parseSettings, runMain } from '@weir/service-host';
 import { settings } from './config';
+import { serviceSettings } from './services';
 import { startStandalone, type Standalone } from './standalone';
 
-const HELP = `weir standalone: everything in one process, on embedded Postgres; needs Node alone.\n\n${describeSettings(settings)}`;
+const HELP = `weir standalone: everything in one process, on embedded Postgres; needs Node alone.\n\n${describeSettings({ ...settings, ...serviceSettings() })}`;
 
 void runMain(process.argv.slice(2), HELP, async (checkOnly) => {
   const config = parseSettings(settings, process.env);
+  parseSettings(serviceSettings(), process.env);
   if (checkOnly) return undefined;
   const standalone = await startStandalone(config, process.env);
   process.stdout.write(welcome(standalone));

@@ -3,7 +3,7 @@ import { definition as keyVault } from '@weir/key-vault';
 import type { LimiterStore } from '@weir/limiter';
 import { definition as metering } from '@weir/metering';
 import { define as rateLimiter } from '@weir/rate-limiter';
-import { createRuntime, openPool, parseSettings, type CommonConfig, type Environment, type Process, type ServiceDefinition, type ServiceParts, type ServiceRuntime } from '@weir/service-host';
+import { createRuntime, openPool, parseSettings, type CommonConfig, type Environment, type Process, type ServiceDefinition, type ServiceParts, type ServiceRuntime, type Settings } from '@weir/service-host';
 import { loginOf, type ServiceName } from '@weir/tenancy';
 import { definition as tenantRegistry } from '@weir/tenant-registry';
 import { define as upstreamFetcher } from '@weir/upstream-fetcher';
@@ -22,17 +22,42 @@ export interface MountOptions {
   readonly urlOf: (login: string) => string;
 }
 
+/** What is settled by everything being in one process. */
+const SETTLED = [
+  'WEIR_POSTGRES_MIGRATOR_URL',
+  'WEIR_POSTGRES_MIGRATOR_CLUSTERS',
+  'WEIR_UPSTREAM_URL',
+  'WEIR_SIMULATOR_URL',
+  'WEIR_LIMITER',
+  'WEIR_REDIS_URL',
+  'WEIR_KEY_ENCRYPTION',
+  'WEIR_KEY_FILE',
+  'WEIR_KMS_KEY_ID',
+];
+
+/** What the services read beside standalone's own settings: tuning, each with a default. */
+export function serviceSettings(): Settings<Record<string, unknown>> {
+  const definitions = [tenantRegistry, keyVault, rateLimiter(), metering, auditLedger, upstreamFetcher()];
+  const every = definitions.flatMap(({ settings }) => Object.values(settings as Settings<Record<string, unknown>>));
+  return Object.fromEntries(every.filter(({ variable }) => !SETTLED.includes(variable)).map((setting) => [setting.variable, setting]));
+}
+
 /** Every service as it is in its own process, with a pool and a login of its own: the database tells them apart here too. */
 export async function mountServices(options: MountOptions): Promise<Mounted[]> {
   const { limiter } = options;
-  return [
-    await mount(tenantRegistry, options),
-    await mount(keyVault, options),
-    await mount(rateLimiter({ limiter }), options),
-    await mount(metering, options),
-    await mount(auditLedger, options),
-    await mount(upstreamFetcher({ limiter }), options),
-  ];
+  const mounted: Mounted[] = [];
+  try {
+    mounted.push(await mount(tenantRegistry, options));
+    mounted.push(await mount(keyVault, options));
+    mounted.push(await mount(rateLimiter({ limiter }), options));
+    mounted.push(await mount(metering, options));
+    mounted.push(await mount(auditLedger, options));
+    mounted.push(await mount(upstreamFetcher({ limiter }), options));
+    return mounted;
+  } catch (error) {
+    for (const { runtime } of mounted) await runtime.stopAll().catch(() => undefined);
+    throw error;
+  }
 }
 
 async function mount<C>(definition: ServiceDefinition<C>, { process, common, environment, urlOf }: MountOptions): Promise<Mounted> {

@@ -5,7 +5,7 @@ import { postgresBus, postgresParkingLot } from '@weir/bus';
 import { TOPICS } from '@weir/contracts';
 import { WEIR_VERSION, sleep } from '@weir/kernel';
 import { memoryLimiterStore } from '@weir/limiter';
-import { createLogger, createProcess, startHost, type CommonConfig, type Environment, type Host } from '@weir/service-host';
+import { assertListenable, createLogger, createProcess, startHost, type CommonConfig, type Environment, type Host } from '@weir/service-host';
 import { ensureDemo, startPostgres } from '@weir/stack';
 import { collectBundle, createPool, ensureDatabase, loginOf, prepareDatabase, MIGRATOR } from '@weir/tenancy';
 import { startSimulator } from '@weir/tiklive-simulator';
@@ -42,6 +42,9 @@ async function start(config: StandaloneConfig, environment: Environment, undo: U
 
   const database = await startDatabase(config);
   undo.add(() => database.stop());
+  await assertListenable(config.host, config.port, 'WEIR_PORT');
+  await assertListenable(config.host, config.managementPort, 'WEIR_MANAGEMENT_PORT');
+  await assertListenable(config.host, config.simulatorPort, 'WEIR_SIMULATOR_PORT');
   const simulator = await startSimulator({
     host: config.host,
     port: config.simulatorPort,
