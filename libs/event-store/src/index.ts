@@ -1,4 +1,3 @@
 export { append, publishStates, type Append, type Appended, type Expected, type StateChange } from './append';
 export { eventLog, readEvents, type Decided, type Decision, type EventLog } from './event-log';
 export { EVENT_COLUMNS, toEvent, type EventRow } from './event';
-export { startRelay, stateRecord, type Relay, type RelayOptions } from './relay';

@@ -11,8 +11,9 @@ import {
   type Role,
   type TenantState,
 } from '@weir/contracts';
-import { eventLog, startRelay, type EventLog, type StateChange } from '@weir/event-store';
+import { eventLog, type EventLog, type StateChange } from '@weir/event-store';
 import { PLATFORM, fact, newId, type CommandContext, type ProjectId, type TenantId } from '@weir/kernel';
+import { startRelay } from '@weir/relay';
 import { collectBundle, createPool, provisioner, unitOfWork, type ServiceName } from '@weir/tenancy';
 import type { TestDatabase } from './database';
 

@@ -1,7 +1,7 @@
-import { eventLog, startRelay } from '@weir/event-store';
+import { eventLog } from '@weir/event-store';
+import { startRelay } from '@weir/relay';
 import type { ServiceDefinition } from '@weir/service-host';
 import { collectBundle, createPool, provisioner } from '@weir/tenancy';
-import { Gauge } from 'prom-client';
 import { settings, type RegistryConfig } from './config';
 import { openDataSource, registryWork } from './database';
 import { MemberController } from './member/member.http';
@@ -9,6 +9,7 @@ import { MemberService } from './member/member.service';
 import { Migrations, MigrationsController } from './operations/migrations.http';
 import { ParkedController, ParkedMessages } from './operations/parked.http';
 import { Provisioning } from './operations/provisioning';
+import { relayMetrics } from './operations/relay-metrics';
 import { PlanController } from './plan/plan.http';
 import { PlanService } from './plan/plan.service';
 import { IsolationReport } from './tenant/isolation';
@@ -44,14 +45,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     if (common.roles.includes('relay')) {
       const relay = startRelay({ work: runtime.work, bus: runtime.bus, onError: (error, tenant) => log.warn({ err: error, tenant }, 'relay') });
       runtime.onStop(() => relay.stop());
-      new Gauge({
-        name: 'weir_relay_tenants_waiting',
-        help: 'Tenants with something that is not published yet',
-        registers: [runtime.metrics],
-        async collect() {
-          this.set(await relay.backlog());
-        },
-      });
+      relayMetrics(runtime.work.direct, runtime.metrics);
     }
     runtime.onStop(async () => {
       await source.destroy();

@@ -121,13 +121,14 @@ begin
   )
   update log_heads set position = last, chain_hash = (select link from chained order by position desc limit 1) where tenant_id = p_tenant;
 
-  if states = '[]' then perform weir.mark_news(); else perform weir.publish_states(states); end if;
+  if states = '[]' then perform weir.mark_news(last); else perform weir.publish_states(states, last); end if;
   return results;
 end $$;
 
 -- Says what state topics shall say, inside the caller's transaction (which is a tenant's already).
 --   p_states   [{topic, key, body, version}]: without a version the state's own sequence counts, for states that follow no stream
-create function weir.publish_states(p_states jsonb) returns void
+--   p_position  of the log, where it has moved too
+create function weir.publish_states(p_states jsonb, p_position bigint default null) returns void
 language plpgsql as $$
 declare
   seq bigint;
@@ -143,5 +144,5 @@ begin
   on conflict (tenant_id, topic, key) do update
     set version = excluded.version, body = excluded.body, seq = excluded.seq
     where published_states.version < excluded.version;
-  perform weir.mark_news();
+  perform weir.mark_news(p_position);
 end $$;

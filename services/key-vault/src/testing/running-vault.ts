@@ -1,7 +1,7 @@
 import { mintToken } from '@weir/access';
 import { postgresBus, type Bus, type BusRecord } from '@weir/bus';
 import { TOPICS, apiTokenState, tenantState, type ApiTokenState, type TenantState } from '@weir/contracts';
-import { startRelay } from '@weir/event-store';
+import { startRelay } from '@weir/relay';
 import { newId, type TenantId } from '@weir/kernel';
 import {
   commonSettings,

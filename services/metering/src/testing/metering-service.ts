@@ -10,7 +10,7 @@ import {
   type Role,
   type Usage,
 } from '@weir/contracts';
-import { startRelay } from '@weir/event-store';
+import { startRelay } from '@weir/relay';
 import { newId, systemClock, type TenantId } from '@weir/kernel';
 import type { Host } from '@weir/service-host';
 import { createPool, unitOfWork } from '@weir/tenancy';
