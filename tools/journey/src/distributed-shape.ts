@@ -8,6 +8,7 @@ import { LOGIN_PASSWORD, freshPrefix, servers } from '@weir/testing';
 import { SERVICES } from '@weir/tenancy';
 import { Client } from 'pg';
 import type { Running } from './journey';
+import { logsIn, tablesOf, topicsOf, type Trace } from './traces';
 
 /** What was in flight when a fetcher was killed is on record before a test gives up waiting. */
 export const UNSETTLED_SOON = { WEIR_UNSETTLED_AFTER_MS: '5000', WEIR_UNSETTLED_EVERY_MS: '500' };
@@ -16,6 +17,7 @@ export const UNSETTLED_SOON = { WEIR_UNSETTLED_AFTER_MS: '5000', WEIR_UNSETTLED_
 export class DistributedShape {
   private readonly dataDir = mkdtempSync(join(tmpdir(), 'weir-journey-'));
   private readonly database = `weir_journey_${randomBytes(5).toString('hex')}`;
+  private readonly prefix = freshPrefix();
   private parts: Parts | undefined;
   private running: Distributed | undefined;
 
@@ -29,7 +31,7 @@ export class DistributedShape {
 
   async start(): Promise<Running> {
     const { postgresUrl, kafkaBrokers, redisUrl, kmsUrl, kmsKeyId } = servers();
-    const prefix = freshPrefix();
+    const { prefix } = this;
     const operatorToken = mintToken({ mode: 'live' }).token;
     this.parts = await startParts({
       dataDir: join(this.dataDir, 'parts'),
@@ -53,6 +55,13 @@ export class DistributedShape {
     const text = await (await fetch(`${this.distributed.service(service).managementUrl}/metrics`)).text();
     const lines = [...text.matchAll(new RegExp(`^${metric}\\{topic="([^"]+)"\\} (\\d+)`, 'gm'))];
     return new Map(lines.map(([, topic = '', count]) => [topic, Number(count)]));
+  }
+
+  /** All that the processes have written down: logs, metrics, tables, topics. */
+  async everyTrace(): Promise<Trace[]> {
+    const metrics = [...this.distributed.services.values()].flat().map(async ({ name, managementUrl }) => ({ where: `metrics ${name}`, text: await (await fetch(`${managementUrl}/metrics`)).text() }));
+    const [tables, topics, ...rest] = await Promise.all([tablesOf(this.distributed.databaseUrl), topicsOf(servers().kafkaBrokers, this.prefix), ...metrics]);
+    return [...logsIn(join(this.dataDir, 'logs')), ...tables, ...topics, ...rest];
   }
 
   async remove(): Promise<void> {

@@ -46,4 +46,13 @@ describe('the main job as separate services over Kafka, Redis, Postgres and KMS'
     }
     await eventually(() => journey.bothEquationsHold(), 15_000);
   }, 60_000);
+
+  it('G12 G5 leaves no secret of the journey in a log, a metric, a table or a topic: no upstream key, no token, no operator token', async () => {
+    const tokens = Object.values(journey.tenants).map(({ token }) => token);
+    // the last 49 characters of a token are its secret and checksum; its id before them is no secret
+    const secrets = [...journey.secrets.values(), ...[...tokens, journey.running.operatorToken].map((token) => token.slice(-49, -6))];
+    const traces = await shape.everyTrace();
+    expect(traces.filter(({ text }) => text !== '').length).toBeGreaterThan(30);
+    for (const secret of secrets) expect(traces.filter(({ text }) => text.includes(secret)).map(({ where }) => where)).toEqual([]);
+  });
 });
