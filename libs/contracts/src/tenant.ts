@@ -45,6 +45,31 @@ export const tenantKeyModeChanged = event(topic, 'tenant.key-mode-changed', 'Who
   because: oneOf('request', 'plan'),
 });
 
+export const tenantMoved = event(topic, 'tenant.moved', "The tenant's data were moved, log and all; positions and chain go on.", {
+  from: oneOf(...PLACEMENTS),
+  placement: oneOf(...PLACEMENTS),
+  /** Of placement `database`: the cluster's name. */
+  cluster: plain(z.string().nullable()),
+  /** Counts its moves, from 1. */
+  epoch: count(),
+  /** The log's end at the switch. */
+  position: count(),
+  chainHash: text(),
+});
+
+export const tenantPurgeStarted = event(topic, 'tenant.purge-started', "An offboarded tenant's data are going; its states are withdrawn.", {
+  tenantId: tenantId(),
+  /** The log's end: all that will be left of it. */
+  position: count(),
+  chainHash: text(),
+});
+
+export const tenantPurged = event(topic, 'tenant.purged', "The receipt: the tenant's schema, role and data are gone.", {
+  tenantId: tenantId(),
+  /** Rows by table. */
+  rows: plain(z.record(z.string(), z.number().int().nonnegative())),
+});
+
 export const projectCreated = event(topic, 'project.created', 'A project: usage and limits are told apart by it.', {
   projectId: projectId(),
   name: text(),
@@ -64,6 +89,7 @@ export type TenantEvent = FactOf<
   | typeof tenantOffboarded
   | typeof tenantPlanChanged
   | typeof tenantKeyModeChanged
+  | typeof tenantMoved
   | typeof projectCreated
   | typeof memberAdded
   | typeof memberRemoved

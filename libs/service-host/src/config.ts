@@ -1,4 +1,4 @@
-import { choice, choices, integer, optionalText, text, type Settings } from './settings';
+import { choice, choices, databases, integer, optionalText, text, type Settings } from './settings';
 import { tokenSetting } from './token-setting';
 
 /** What every service needs to be told. */
@@ -11,6 +11,8 @@ export interface CommonConfig {
   readonly postgresUrl: string;
   readonly postgresDirectUrl: string | undefined;
   readonly postgresPoolSize: number;
+  /** Other databases that tenants may live in, by name. */
+  readonly clusters: Readonly<Record<string, string>>;
   readonly bus: 'kafka' | 'postgres';
   readonly kafkaBrokers: string | undefined;
   readonly topicPrefix: string;
@@ -28,6 +30,7 @@ export const commonSettings: Settings<CommonConfig> = {
   postgresUrl: text('WEIR_POSTGRES_URL', "The service's own login; it may go through PgBouncer in transaction mode"),
   postgresDirectUrl: optionalText('WEIR_POSTGRES_DIRECT_URL', 'The same login past the pooler, for LISTEN and leases'),
   postgresPoolSize: integer('WEIR_POSTGRES_POOL_SIZE', 'Connections at most', 10, { min: 1, max: 500 }),
+  clusters: databases('WEIR_CLUSTERS', 'Other databases that tenants may live in, JSON of names to URLs; one without a login takes that of WEIR_POSTGRES_URL'),
   bus: choice('WEIR_BUS', 'What carries events and records', ['kafka', 'postgres'], 'kafka'),
   kafkaBrokers: optionalText('WEIR_KAFKA_BROKERS', 'host:port, comma-separated; required when WEIR_BUS is kafka'),
   topicPrefix: text('WEIR_TOPIC_PREFIX', 'Put before the names of topics and groups, where several Weirs share one Kafka', ''),

@@ -18,6 +18,7 @@ export type { ServiceDefinition, ServiceParts } from './service';
 export {
   choice,
   choices,
+  databases,
   describeSettings,
   integer,
   optionalText,

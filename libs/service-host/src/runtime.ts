@@ -5,7 +5,7 @@ import { Access, StateReader } from '@weir/access';
 import { kafkaBus, postgresBus, postgresParkingLot, type Bus } from '@weir/bus';
 import { eventLog, type EventLog } from '@weir/event-store';
 import { AppError, systemClock, type Clock } from '@weir/kernel';
-import { assertUnprivileged, createPool, unitOfWork, type ServiceName, type UnitOfWork } from '@weir/tenancy';
+import { assertUnprivileged, collectBundle, createPool, neededBy, openClusters, unitOfWork, type Databases, type ServiceName, type UnitOfWork } from '@weir/tenancy';
 import { countedBus } from './bus-metrics';
 import type { CommonConfig } from './config';
 import { Health } from './health';
@@ -25,7 +25,12 @@ export interface Process {
 export interface ServiceRuntime extends Process {
   readonly name: ServiceName;
   readonly common: CommonConfig;
+  /** Of the home database. */
   readonly pool: Pool;
+  /** The home database and the clusters. */
+  readonly databases: Databases;
+  /** Tenant migrations that this service's code was written for. */
+  readonly needs: readonly string[];
   readonly work: UnitOfWork;
   readonly events: EventLog;
   /** Runs at shutdown, after requests and consumers have ended, last added first. */
@@ -99,7 +104,14 @@ export function createProcess(options: { config: CommonConfig; log: Logger; bus:
 }
 
 export function createRuntime(process: Process, name: ServiceName, common: CommonConfig, pool: Pool): ServiceRuntime {
-  const work = unitOfWork(pool, name);
+  const databases = openClusters(pool, common.clusters, {
+    url: common.postgresUrl,
+    name,
+    max: common.postgresPoolSize,
+    onError: (error) => process.log.warn({ err: error }, 'an idle connection to a cluster was lost'),
+  });
+  const needs = neededBy(name, collectBundle());
+  const work = unitOfWork(databases, name, { needs });
   const stops: (() => Promise<void> | void)[] = [];
   process.health.add(`database ${name}`, async () => {
     await pool.query('select 1');
@@ -111,12 +123,14 @@ export function createRuntime(process: Process, name: ServiceName, common: Commo
     name,
     common,
     pool,
+    databases,
+    needs,
     work,
     events: eventLog(work),
     onStop: (stop) => void stops.unshift(stop),
     stopAll: async () => {
       for (const stop of stops) await stop();
-      await pool.end();
+      await Promise.all([pool, ...databases.clusters.values()].map((one) => one.end()));
     },
   };
 }

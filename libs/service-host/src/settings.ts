@@ -43,6 +43,25 @@ export const integer = (variable: string, help: string, fallback: number, { min 
 export const choice = <const T extends readonly [string, ...string[]]>(variable: string, help: string, values: T, fallback?: T[number]) =>
   setting<T[number]>(variable, `${help} (${values.join(', ')})`, z.enum(values, `none of ${values.join(', ')}`) as unknown as z.ZodType<T[number]>, fallback);
 
+/** A JSON object of names to Postgres URLs, such as `{"eu": "postgres://db.eu.example.com/weir"}`. */
+export const databases = (variable: string, help: string): Setting<Record<string, string>> =>
+  setting(
+    variable,
+    help,
+    z
+      .string()
+      .transform((json, context) => {
+        try {
+          return JSON.parse(json) as unknown;
+        } catch {
+          context.addIssue('not JSON');
+          return z.NEVER;
+        }
+      })
+      .pipe(z.record(z.string().regex(/^[a-z][a-z0-9-]{0,39}$/).refine((name) => name !== 'home', 'home is the database of WEIR_POSTGRES_URL'), z.url({ protocol: /^postgres(ql)?$/ }))) as unknown as z.ZodType<Record<string, string>>,
+    '{}',
+  );
+
 /** A comma-separated list of the values. */
 export const choices = <const T extends readonly [string, ...string[]]>(variable: string, help: string, values: T, fallback: string) =>
   setting<T[number][]>(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { SERVICES } from './names';
+import { SERVICES, type ServiceName } from './names';
 
 export interface Migration {
   /** `event-store/0001_log` */
@@ -35,6 +35,10 @@ export function collectBundle(root: string = findRoot(__dirname)): Bundle {
     tenant: projects.flatMap(({ name, dir }) => read(join(dir, 'tenant'), name)),
   };
 }
+
+/** Ids of the tenant migrations that a service's code stands on: the libraries' and its own. */
+export const neededBy = (service: ServiceName, bundle: Bundle): string[] =>
+  bundle.tenant.map(({ id }) => id).filter((id) => [...LIBRARIES, service].includes(id.slice(0, id.indexOf('/'))));
 
 function read(dir: string, project: string, schema?: string): Migration[] {
   if (!existsSync(dir)) return [];

@@ -1,5 +1,7 @@
-import { Pool } from 'pg';
+import { Pool, type PoolConfig } from 'pg';
 import { AppError } from '@weir/kernel';
+import type { Databases } from './clusters';
+import type { Sql } from './sql';
 
 export interface PoolOptions {
   readonly url: string;
@@ -10,15 +12,39 @@ export interface PoolOptions {
 }
 
 /** No named statements and no startup options: the pool works through PgBouncer in transaction mode. */
-export function createPool({ url, name, max = 10, onError }: PoolOptions): Pool {
-  const pool = new Pool({ connectionString: url, max, application_name: name, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000 });
+export function createPool({ url, name, max = 10, onError }: PoolOptions, more: PoolConfig = {}): Pool {
+  const pool = new Pool({ connectionString: url, max, application_name: name, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000, ...more });
   // a server that goes down while the pool says goodbye is no news
   pool.on('error', (error) => (pool.ending ? undefined : onError?.(error)));
   return pool;
 }
 
+/**
+ * A pool for each cluster beside the home database's. They connect when a tenant there is asked for, so that one which is down stops
+ * nobody else from starting; each connection is refused if its login has more rights than a service's.
+ *
+ * @param own the URL of the service's login at home, whose name and password stand in where a cluster's URL has none
+ */
+export function openClusters(home: Pool, clusters: Readonly<Record<string, string>>, own: PoolOptions, privileged = false): Databases {
+  // pg-pool has it and its types do not
+  const verify = (client: Sql, done: (error?: Error) => void) => void assertUnprivileged(client).then(() => done(), done);
+  const pools = Object.entries(clusters).map(([name, url]) => [name, createPool({ ...own, url: withLogin(url, own.url) }, privileged ? {} : ({ verify } as PoolConfig))] as const);
+  return { home, clusters: new Map(pools) };
+}
+
+/** `url` with the login of another URL where it has none itself. */
+export function withLogin(url: string, of: string): string {
+  const [to, from] = [new URL(url), new URL(of)];
+  if (to.username === '') Object.assign(to, { username: from.username, password: from.password });
+  return to.href;
+}
+
+export function withoutLogin(url: string): string {
+  return Object.assign(new URL(url), { username: '', password: '' }).href;
+}
+
 /** Refuses a login that row security or grants do not bind: a superuser, one with BYPASSRLS, an owner of anything. */
-export async function assertUnprivileged(pool: Pool): Promise<void> {
+export async function assertUnprivileged(pool: Sql): Promise<void> {
   const { rows } = await pool.query<{ login: string; super: boolean; bypass: boolean; owns: boolean }>(`
     select r.rolname as login, r.rolsuper as super, r.rolbypassrls as bypass,
            exists (select 1 from pg_class c where c.relowner = r.oid)

@@ -6,7 +6,14 @@ export interface Sql {
 }
 
 /** SQLSTATEs that weir's own functions raise. */
-export const SQLSTATE = { unknownTenant: 'WR404', appendOnly: 'WR403' } as const;
+export const SQLSTATE = {
+  unknownTenant: 'WR404',
+  appendOnly: 'WR403',
+  livesElsewhere: 'WR307',
+  schemaBehind: 'WR426',
+  /** Postgres's own: a write in a tenant that is being moved. */
+  readOnly: '25006',
+} as const;
 
 export const sqlState = (error: unknown): string | undefined => (error as { code?: string } | undefined)?.code;
 

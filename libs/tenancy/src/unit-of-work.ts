@@ -1,74 +1,94 @@
-import type { Pool, PoolClient } from 'pg';
-import { notFound, unavailable, isConnectionTrouble, type TenantId } from '@weir/kernel';
+import type { Pool } from 'pg';
+import { AppError, notFound, unavailable, isConnectionTrouble, type TenantId } from '@weir/kernel';
+import { Whereabouts, databasesOf, type Databases } from './clusters';
 import { loginOf, type ServiceName } from './names';
 import { SQLSTATE, sqlState, type Sql } from './sql';
+import { transaction } from './transaction';
 
 /** One transaction that is a tenant's, or the service's own; `S` is what a library adds to the statement runner. */
 export interface UnitOfWork<S extends Sql = Sql> {
-  /** Inside: the tenant's role, search_path and tenant, and nothing else of anyone's. */
+  /** Inside: the tenant's role, search_path and tenant, and nothing else of anyone's; in the database where the tenant lives. */
   inTenant<T>(tenant: TenantId, work: (sql: S) => Promise<T>): Promise<T>;
-  /** Inside: the service's login and its control schema. */
+  /** Inside: the service's login and its control schema, in the home database. */
   inControl<T>(work: (sql: S) => Promise<T>): Promise<T>;
-  /** Within `inTenant`: the rest of the transaction is the service's own again, so that both commit or neither. */
+  /** As `inControl`, in each database, home first: for what is kept beside the tenants' data and asked for over all of them. */
+  inEveryControl<T>(work: (sql: S) => Promise<T>): Promise<T[]>;
+  /** Within `inTenant`: the rest of the transaction is the service's own again, beside the tenant's data, so that both commit or neither. */
   leaveTenant(sql: S): Promise<void>;
-  /** One statement outside of any transaction of ours; it must set its own role, as weir.append does. */
+  /** One statement of a tenant outside of any transaction of ours; it must set its own role, as weir.append does. */
+  directIn(tenant: TenantId): Sql;
+  /** One statement in the home database. */
   readonly direct: Sql;
+  /** The same, with `inControl` and `direct` in that database. */
+  of(cluster: string): UnitOfWork<S>;
 }
+
+export interface WorkOptions {
+  /** Ids of the tenant migrations that the service's code was written for: a schema without them is refused, not misread. */
+  readonly needs?: readonly string[];
+}
+
+export const ENTER = 'select weir.enter($1, $2)';
 
 /**
  * Forgetting to say whose transaction it is gives an error and never another tenant's rows: the login owns nothing and inherits
  * nothing of a tenant's role, and all settings are local to the transaction.
  */
-export function unitOfWork(pool: Pool, service: ServiceName): UnitOfWork {
+export function unitOfWork(pools: Pool | Databases, service: ServiceName, { needs = [] }: WorkOptions = {}): UnitOfWork {
+  const { home, clusters } = databasesOf(pools);
+  const places = new Whereabouts(home, clusters);
   const control = loginOf(service);
 
-  async function transaction<T>(begin: (client: PoolClient) => Promise<unknown>, work: (sql: Sql) => Promise<T>): Promise<T> {
-    const client = await connect(pool);
-    let broken: Error | undefined;
-    // a session that the server ends between two statements tells the client alone; unheard, that would end the process
-    const onLost = (error: Error) => (broken = error);
-    client.on('error', onLost);
-    try {
-      await client.query('begin');
-      await begin(client);
-      const result = await work(client as unknown as Sql);
-      await client.query('commit');
-      return result;
-    } catch (error) {
-      await client.query('rollback').catch((rollback: Error) => (broken = rollback));
-      throw translated(error);
-    } finally {
-      client.off('error', onLost);
-      client.release(broken);
-    }
-  }
+  const inControlOf = <T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> =>
+    translating(() =>
+      transaction(pool, async (client) => {
+        await client.query("select set_config('search_path', $1, true)", [control]);
+        return work(client as unknown as Sql);
+      }),
+    );
 
-  return {
-    inTenant: (tenant, work) => transaction((client) => client.query('select weir.enter($1)', [tenant]), work),
-    inControl: (work) => transaction((client) => client.query("select set_config('search_path', $1, true)", [control]), work),
+  const directOf = (pool: Pool): Sql => ({ query: (text, values) => translating(() => pool.query(text, values as unknown[])) });
+
+  const work: UnitOfWork = {
+    inTenant: (tenant, run) =>
+      translating(() =>
+        places.visit(tenant, (pool) =>
+          transaction(pool, async (client) => {
+            await client.query(ENTER, [tenant, needs]);
+            return run(client as unknown as Sql);
+          }),
+        ),
+      ),
+    inControl: (run) => inControlOf(home, run),
+    inEveryControl: (run) => Promise.all(places.all.map((pool) => inControlOf(pool, run))),
     leaveTenant: async (sql) => void (await sql.query('select weir.leave($1)', [control])),
-    direct: {
-      query: async (text, values) => {
-        try {
-          return await pool.query(text, values as unknown[]);
-        } catch (error) {
-          throw translated(error);
-        }
-      },
-    },
+    directIn: (tenant) => ({ query: (text, values) => translating(() => places.visit(tenant, (pool) => pool.query(text, values as unknown[]))) }),
+    direct: directOf(home),
+    of: (cluster) => ({ ...work, inControl: (run) => inControlOf(places.of(cluster), run), direct: directOf(places.of(cluster)) }),
   };
+  return work;
 }
 
-async function connect(pool: Pool): Promise<PoolClient> {
+const directTo = (pool: Pool): Sql => ({ query: (text, values) => translating(() => pool.query(text, values as unknown[])) });
+
+export async function translating<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await pool.connect();
+    return await work();
   } catch (error) {
-    throw translated(error);
+    throw translated((error as { driverError?: unknown }).driverError ?? error);
   }
 }
 
 export function translated(error: unknown): unknown {
-  if (sqlState(error) === SQLSTATE.unknownTenant) return notFound('tenant');
+  switch (sqlState(error)) {
+    case SQLSTATE.unknownTenant:
+      return notFound('tenant');
+    case SQLSTATE.readOnly:
+    case SQLSTATE.livesElsewhere:
+      return unavailable('tenant-moving', 'The tenant is being moved to another place. Try again in a moment.', error);
+    case SQLSTATE.schemaBehind:
+      return new AppError('tenant-migrating', 'unavailable', "The tenant's schema is being brought to this release. Try again in a moment.", { retryAfter: 2, cause: error });
+  }
   if (isConnectionTrouble(error) || /timeout exceeded when trying to connect|Connection terminated/.test(String(error))) {
     return unavailable('database-unavailable', 'The database cannot be reached now. Try again in a moment.', error);
   }

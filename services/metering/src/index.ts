@@ -39,8 +39,8 @@ export const definition: ServiceDefinition<MeteringConfig> = {
       help: 'Attempts whose settlement has not come yet',
       registers: [runtime.metrics],
       async collect() {
-        const { rows } = await work.inControl((sql) => sql.query<{ n: string }>('select count(*) as n from open_holds'));
-        this.set(Number(rows[0]?.n ?? 0));
+        const counts = await work.inEveryControl((sql) => sql.query<{ n: string }>('select count(*) as n from open_holds'));
+        this.set(counts.reduce((sum, { rows }) => sum + Number(rows[0]?.n ?? 0), 0));
       },
     });
 

@@ -54,7 +54,7 @@ async function start(config: StandaloneConfig, environment: Environment, undo: U
   undo.add(() => simulator.close());
 
   const busUrl = database.urlOf(loginOf('tenant-registry'));
-  const common: CommonConfig = { ...config, operatorToken, postgresUrl: busUrl, postgresDirectUrl: busUrl, postgresPoolSize: 6, bus: 'postgres', kafkaBrokers: undefined, topicPrefix: '', roles: ['http', 'jobs', 'relay'] };
+  const common: CommonConfig = { ...config, operatorToken, postgresUrl: busUrl, postgresDirectUrl: busUrl, postgresPoolSize: 6, clusters: {}, bus: 'postgres', kafkaBrokers: undefined, topicPrefix: '', roles: ['http', 'jobs', 'relay'] };
   const pool = createPool({ url: busUrl, name: 'standalone/bus', max: 6, onError: (error) => log.warn({ err: error }, 'an idle database connection was lost') });
   undo.add(() => pool.end());
   const bus = postgresBus({ pool, directUrl: busUrl, parking: postgresParkingLot({ pool, service: 'standalone' }), onError: (error) => log.warn({ err: error }, 'bus') });

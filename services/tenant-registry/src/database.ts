@@ -1,6 +1,7 @@
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import type { TenantId } from '@weir/kernel';
-import { loginOf, translated, type Sql, type UnitOfWork } from '@weir/tenancy';
+import type { CommonConfig } from '@weir/service-host';
+import { ENTER, Whereabouts, loginOf, translating, withLogin, type Sql, type UnitOfWork } from '@weir/tenancy';
 import { ENTITIES } from './read-models';
 
 /** A statement runner that also knows the registry's entities, on the same connection and in the same transaction. */
@@ -10,37 +11,57 @@ export interface RegistrySql extends Sql {
 
 const CONTROL = loginOf('tenant-registry');
 
-/** One DataSource; entities name no schema: outside of a unit of work there is no search_path and every query fails. */
+/** One DataSource a database; entities name no schema: outside of a unit of work there is no search_path and every query fails. */
 export async function openDataSource(url: string, poolSize: number): Promise<DataSource> {
   const source = new DataSource({ type: 'postgres', url, entities: ENTITIES, poolSize, extra: { connectionTimeoutMillis: 5_000 } });
   return source.initialize();
 }
 
+export async function openDataSources({ postgresUrl, postgresPoolSize, clusters }: Pick<CommonConfig, 'postgresUrl' | 'postgresPoolSize' | 'clusters'>): Promise<DataSources> {
+  const home = await openDataSource(postgresUrl, postgresPoolSize);
+  const others = Object.entries(clusters).map(async ([name, url]) => [name, await openDataSource(withLogin(url, postgresUrl), postgresPoolSize)] as const);
+  return { home, clusters: new Map(await Promise.all(others)) };
+}
+
+export interface DataSources {
+  readonly home: DataSource;
+  readonly clusters: ReadonlyMap<string, DataSource>;
+}
+
 /** The unit of work over TypeORM, so that read models are written in the transaction of the events they follow. */
-export function registryWork(source: DataSource, direct: Sql): UnitOfWork<RegistrySql> {
-  async function transaction<T>(begin: string, value: string, work: (sql: RegistrySql) => Promise<T>): Promise<T> {
+export function registryWork({ home, clusters }: DataSources, plain: UnitOfWork, needs: readonly string[]): UnitOfWork<RegistrySql> {
+  const places = new Whereabouts(home, clusters);
+
+  async function transaction<T>(source: DataSource, begin: string, values: unknown[], work: (sql: RegistrySql) => Promise<T>): Promise<T> {
     const runner = source.createQueryRunner();
     try {
       await runner.connect();
       await runner.startTransaction();
-      await runner.query(begin, [value]);
+      await runner.query(begin, values);
       const result = await work(sqlOf(runner));
       await runner.commitTransaction();
       return result;
     } catch (error) {
       if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-      throw translated((error as { driverError?: unknown }).driverError ?? error);
+      throw error;
     } finally {
       await runner.release();
     }
   }
 
-  return {
-    inTenant: (tenant: TenantId, work) => transaction('select weir.enter($1)', tenant, work),
-    inControl: (work) => transaction("select set_config('search_path', $1, true)", CONTROL, work),
+  const inControlOf = <T>(source: DataSource, work: (sql: RegistrySql) => Promise<T>): Promise<T> =>
+    translating(() => transaction(source, "select set_config('search_path', $1, true)", [CONTROL], work));
+
+  const work: UnitOfWork<RegistrySql> = {
+    inTenant: (tenant: TenantId, run) => translating(() => places.visit(tenant, (source) => transaction(source, ENTER, [tenant, needs], run))),
+    inControl: (run) => inControlOf(home, run),
+    inEveryControl: (run) => Promise.all(places.all.map((source) => inControlOf(source, run))),
     leaveTenant: async (sql) => void (await sql.query('select weir.leave($1)', [CONTROL])),
-    direct: direct as RegistrySql,
+    directIn: (tenant) => plain.directIn(tenant),
+    direct: plain.direct,
+    of: (cluster) => ({ ...work, inControl: (run) => inControlOf(places.of(cluster), run), direct: plain.of(cluster).direct }),
   };
+  return work;
 }
 
 const sqlOf = (runner: QueryRunner): RegistrySql => ({

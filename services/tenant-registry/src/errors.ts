@@ -22,5 +22,15 @@ export const seatsExhausted = (seats: number) =>
 export const planVersionExists = (plan: string, version: number) =>
   new AppError('plan-version-published', 'conflict', `Version ${version} of ${plan} is published and never changes. Draft a new version.`);
 
+export const unknownCluster = (cluster: string | undefined, known: readonly string[]) =>
+  new AppError('unknown-cluster', 'invalid', `Placement database needs a cluster; ${cluster ?? 'none'} is not one of: ${known.join(', ') || 'none is configured (WEIR_CLUSTERS)'}.`, {
+    details: { field: 'cluster', known },
+  });
+
+export const notOffboarded = () => new AppError('not-offboarded', 'conflict', 'Only a tenant that has been offboarded can be purged: POST /v1/tenants/{t}/offboard first.');
+
+export const stillPublishing = () =>
+  new AppError('still-publishing', 'unavailable', "The tenant's last events have not been published yet. Purge it again in a moment.", { retryAfter: 10 });
+
 export const wrongState = (what: string) => new AppError('wrong-state', 'conflict', what);
 export { invalid };

@@ -1,14 +1,18 @@
 import { eventLog } from '@weir/event-store';
 import { startRelay } from '@weir/relay';
 import type { ServiceDefinition } from '@weir/service-host';
-import { collectBundle, createPool, provisioner } from '@weir/tenancy';
+import { HOME, collectBundle, createPool, migrator, mover, openClusters, provisioner, purger, registerClusters, withoutLogin, type Databases } from '@weir/tenancy';
 import { settings, type RegistryConfig } from './config';
-import { openDataSource, registryWork } from './database';
+import { openDataSources, registryWork } from './database';
 import { MemberController } from './member/member.http';
 import { MemberService } from './member/member.service';
 import { Migrations, MigrationsController } from './operations/migrations.http';
 import { ParkedController, ParkedMessages } from './operations/parked.http';
+import { Operations } from './operations/operations';
+import { Placing } from './operations/placing';
 import { Provisioning } from './operations/provisioning';
+import { Purging } from './operations/purging';
+import { Receipts } from './operations/receipts';
 import { relayMetrics } from './operations/relay-metrics';
 import { PlanController } from './plan/plan.http';
 import { PlanService } from './plan/plan.service';
@@ -22,6 +26,13 @@ export { migrateSettings } from './config';
 
 class TenantRegistryModule {}
 
+/** Sessions of the migrator, at home and at the clusters. */
+function openMigrator({ migratorUrl, migratorClusters }: RegistryConfig, clusters: Readonly<Record<string, string>>): Databases {
+  const own = { url: migratorUrl, name: 'tenant-registry/migrator', max: 6 };
+  const named = Object.keys(migratorClusters).length > 0 ? migratorClusters : Object.fromEntries(Object.entries(clusters).map(([name, url]) => [name, withoutLogin(url)]));
+  return openClusters(createPool(own), named, own, true);
+}
+
 /** Tenants, plans, tokens, members, key modes; hosts the relay that publishes every log. */
 export const definition: ServiceDefinition<RegistryConfig> = {
   name: 'tenant-registry',
@@ -29,27 +40,37 @@ export const definition: ServiceDefinition<RegistryConfig> = {
   settings,
   async create(runtime, config) {
     const { common, log } = runtime;
-    const source = await openDataSource(common.postgresUrl, common.postgresPoolSize);
-    const migrator = createPool({ url: config.migratorUrl, name: 'tenant-registry/migrator', max: 4 });
+    const sources = await openDataSources(common);
+    const databases = openMigrator(config, common.clusters);
     const bundle = collectBundle();
-    const provision = provisioner(migrator, bundle);
+    const provision = provisioner(databases, bundle);
 
-    const work = registryWork(source, runtime.work.direct);
+    const work = registryWork(sources, runtime.work, runtime.needs);
     const events = eventLog(work);
     const plans = new PlanService(events, work);
     const tenants = new TenantService(events, work, plans);
     const tokens = new ApiTokenService(events, work, tenants);
     const members = new MemberService(work, tenants, plans);
-    const provisioning = new Provisioning(events, work, provision, tenants, plans, (error) => log.error({ err: error }, 'provisioning'));
+    const report = (what: string) => (error: Error) => log.error({ err: error }, what);
+    const operations = new Operations(work, tenants, report('operation'));
+    const receipts = new Receipts(events, work);
+    const clusters = [...databases.clusters.keys()];
+    const provisioning = new Provisioning(operations, receipts, provision, tenants, plans, clusters);
+    const placing = new Placing(operations, mover(databases, bundle), tenants, clusters);
+    const purging = new Purging(operations, receipts, purger(databases), tenants, work);
+    const migrations = new Migrations(databases, bundle, migrator(databases, bundle), report('migrations'));
 
     if (common.roles.includes('relay')) {
-      const relay = startRelay({ work: runtime.work, bus: runtime.bus, onError: (error, tenant) => log.warn({ err: error, tenant }, 'relay') });
-      runtime.onStop(() => relay.stop());
+      // one a database: each has its own news and checkpoints
+      for (const cluster of [HOME, ...clusters]) {
+        const relay = startRelay({ work: runtime.work.of(cluster), bus: runtime.bus, onError: (error, tenant) => log.warn({ err: error, tenant, cluster }, 'relay') });
+        runtime.onStop(() => relay.stop());
+      }
       relayMetrics(runtime.work.direct, runtime.metrics);
     }
     runtime.onStop(async () => {
-      await source.destroy();
-      await migrator.end();
+      await Promise.all([sources.home, ...sources.clusters.values()].map((source) => source.destroy()));
+      await Promise.all([databases.home, ...databases.clusters.values()].map((pool) => pool.end()));
     });
 
     return {
@@ -61,15 +82,20 @@ export const definition: ServiceDefinition<RegistryConfig> = {
           { provide: ApiTokenService, useValue: tokens },
           { provide: PlanService, useValue: plans },
           { provide: MemberService, useValue: members },
+          { provide: Operations, useValue: operations },
           { provide: Provisioning, useValue: provisioning },
+          { provide: Placing, useValue: placing },
+          { provide: Purging, useValue: purging },
           { provide: IsolationReport, useValue: new IsolationReport(runtime.work, bundle) },
           { provide: ParkedMessages, useValue: new ParkedMessages(runtime.work) },
-          { provide: Migrations, useValue: new Migrations(runtime.work, provision, bundle) },
+          { provide: Migrations, useValue: migrations },
         ],
       },
       start: async () => {
         await plans.seed(runtime.clock());
-        await provisioning.resume();
+        await registerClusters(databases);
+        await placing.settle().catch(report('move'));
+        await operations.resume();
       },
     };
   },

@@ -25,7 +25,7 @@ export class TenantRow {
 export class OperationRow {
   @PrimaryColumn('text') id!: string;
   @Column('text', { name: 'tenant_id' }) tenantId!: string;
-  @Column('text') kind!: 'tenant.provision';
+  @Column('text') kind!: 'tenant.provision' | 'tenant.move' | 'tenant.purge';
   @Column('text') status!: 'running' | 'succeeded' | 'failed';
   @Column('text', { nullable: true }) detail!: string | null;
   @Column('jsonb') command!: unknown;

@@ -8,3 +8,4 @@ create table key_drains (
 );
 create index key_drains_due on key_drains (drain_until);
 grant select, insert, update, delete on key_drains to weir_key_vault;
+select weir.travels('key_drains');

@@ -10,3 +10,4 @@ create table key_rechecks (
 );
 create index key_rechecks_due on key_rechecks (due_at);
 grant select, insert, update, delete on key_rechecks to weir_key_vault;
+select weir.travels('key_rechecks');

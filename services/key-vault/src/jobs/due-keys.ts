@@ -22,13 +22,13 @@ const toDue = ({ tenant_id, key_id, entry }: Row): DueKey => ({ owner: tenant_id
 
 /** Keys with a version whose drain has ended, over all tenants. */
 export async function drained(work: UnitOfWork, now: number): Promise<DueKey[]> {
-  const { rows } = await work.inControl((sql) =>
+  const found = await work.inEveryControl((sql) =>
     sql.query<Row>(
       'select tenant_id, key_id, drain_until::text as entry from key_drains where drain_until <= $1 order by drain_until limit $2',
       [now, BATCH],
     ),
   );
-  return rows.map(toDue);
+  return found.flatMap(({ rows }) => rows).map(toDue);
 }
 
 /**
@@ -36,7 +36,7 @@ export async function drained(work: UnitOfWork, now: number): Promise<DueKey[]> 
  * processes one takes each.
  */
 export async function takeRechecks(work: UnitOfWork, recheckMs: number): Promise<DueKey[]> {
-  const { rows } = await work.inControl((sql) =>
+  const found = await work.inEveryControl((sql) =>
     sql.query<Row>(
       `update key_rechecks r set tries = r.tries + 1, due_at = now() + least($1 * power(2, least(r.tries + 1, 20)), 21600000) * interval '1 ms'
        from (select tenant_id, key_id from key_rechecks where due_at <= now() order by due_at limit $2 for update skip locked) due
@@ -45,9 +45,9 @@ export async function takeRechecks(work: UnitOfWork, recheckMs: number): Promise
       [recheckMs, BATCH],
     ),
   );
-  return rows.map(toDue);
+  return found.flatMap(({ rows }) => rows).map(toDue);
 }
 
 export async function forgetOldSignals(work: UnitOfWork): Promise<void> {
-  await work.inControl((sql) => sql.query("delete from signal_inbox where at < now() - $1 * interval '1 day'", [INBOX_DAYS]));
+  await work.inEveryControl((sql) => sql.query("delete from signal_inbox where at < now() - $1 * interval '1 day'", [INBOX_DAYS]));
 }

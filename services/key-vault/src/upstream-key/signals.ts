@@ -54,8 +54,9 @@ export class Signals {
   }
 
   private async judgedBefore(eventId: string): Promise<boolean> {
-    const { rows } = await this.work.inControl((sql) => sql.query('select 1 from signal_inbox where event_id = $1', [eventId]));
-    return rows.length > 0;
+    // beside the data of the tenant whose key it is about
+    const found = await this.work.inEveryControl((sql) => sql.query('select 1 from signal_inbox where event_id = $1', [eventId]));
+    return found.some(({ rows }) => rows.length > 0);
   }
 
   /** One that had no consequence is remembered too: it must have none when it comes again in other circumstances. */

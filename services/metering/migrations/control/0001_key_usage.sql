@@ -27,3 +27,4 @@ create table open_holds (
 create index open_holds_age on open_holds (seen_at);
 
 grant select, insert, update, delete on key_usage, open_holds to weir_metering;
+select weir.travels('key_usage', false), weir.travels('open_holds');

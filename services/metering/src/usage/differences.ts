@@ -28,3 +28,6 @@ export async function readDifferences(sql: Sql, { from, to, mode }: ReportQuery)
   const found = Object.fromEntries(rows.map((row) => [row.class, row.credits]));
   return { cache: 0, coalesced: 0, absorbed: 0, validation: 0, unsettled: 0, unexplained: 0, ...found };
 }
+
+export const added = (all: readonly Differences[]): Differences =>
+  all.reduce((sum, one) => Object.fromEntries(Object.entries(sum).map(([name, credits]) => [name, credits + one[name as keyof Differences]])) as unknown as Differences);

@@ -68,3 +68,12 @@ export const totalOf = (rows: readonly Sums[]): Sums => ({
 });
 
 const sum = (rows: readonly Sums[], member: keyof Sums): number => rows.reduce((before, row) => before + row[member], 0);
+
+/** One report of several databases': their rows of one group become one. */
+export function merged(reports: readonly (readonly ReportRow[])[], { groupBy }: ReportQuery): ReportRow[] {
+  const [first = []] = reports;
+  if (reports.length < 2) return [...first];
+  const members = groupBy.map((name) => DIMENSIONS[name].member);
+  const groups = Map.groupBy(reports.flat(), (row) => JSON.stringify(members.map((member) => row[member])));
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, [one, ...more]]) => (more.length === 0 ? one : { ...one, ...totalOf([one as ReportRow, ...more]) }) as ReportRow);
+}

@@ -34,9 +34,9 @@ export class UnsettledHolds {
 
   /** One look. @returns how many holds became unsettled */
   async find(): Promise<number> {
-    const overdue = await this.work.inControl((sql) => sql.query<AttemptId & { tenant_id: TenantId }>(OVERDUE, [this.afterMs]));
+    const overdue = await this.work.inEveryControl((sql) => sql.query<AttemptId & { tenant_id: TenantId }>(OVERDUE, [this.afterMs]));
     let found = 0;
-    for (const [tenant, holds] of Map.groupBy(overdue.rows, (row) => row.tenant_id)) {
+    for (const [tenant, holds] of Map.groupBy(overdue.flatMap(({ rows }) => rows), (row) => row.tenant_id)) {
       found += await this.declare(tenant, holds).catch((error: Error) => this.failed(error, tenant));
     }
     return found;
@@ -58,7 +58,7 @@ export class UnsettledHolds {
   private async failed(error: Error, tenant: TenantId): Promise<number> {
     this.onError(error, tenant);
     if (error instanceof AppError && error.category === 'not-found') {
-      await this.work.inControl((sql) => sql.query('delete from open_holds where tenant_id = $1', [tenant]));
+      await this.work.inEveryControl((sql) => sql.query('delete from open_holds where tenant_id = $1', [tenant]));
     }
     return 0;
   }

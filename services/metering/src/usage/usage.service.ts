@@ -1,8 +1,8 @@
 import type { TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import { explainCall, readAttempts, readRecords, type CallView } from './call';
-import { readDifferences, type Differences } from './differences';
-import { readReport, totalOf, type ReportQuery, type ReportRow, type Sums } from './report';
+import { added, readDifferences, type Differences } from './differences';
+import { merged, readReport, totalOf, type ReportQuery, type ReportRow, type Sums } from './report';
 
 export interface UsageReport extends ReportQuery {
   readonly data: readonly ReportRow[];
@@ -19,10 +19,12 @@ export class UsageService {
 
   /** Over all tenants; per key, `upstreamCredits + unsettledCredits` is the sum of the upstream's own ledger. */
   async ofAll(query: ReportQuery): Promise<UsageReport & { differences: Differences }> {
-    return this.work.inControl(async (sql) => {
-      const data = await readReport(sql, 'key_usage', query);
-      return { ...query, data, totals: totalOf(data), differences: await readDifferences(sql, query) };
-    });
+    const everywhere = await this.work.inEveryControl(async (sql) => ({
+      data: await readReport(sql, 'key_usage', query),
+      differences: await readDifferences(sql, query),
+    }));
+    const data = merged(everywhere.map((one) => one.data), query);
+    return { ...query, data, totals: totalOf(data), differences: added(everywhere.map((one) => one.differences)) };
   }
 
   /** @throws AppError `not-found` */

@@ -1,11 +1,13 @@
 import type { TenantId } from '@weir/kernel';
-import type { Bundle, UnitOfWork } from '@weir/tenancy';
+import { currentPlace, type Bundle, type UnitOfWork } from '@weir/tenancy';
 import { tenantNotFound } from '../errors';
 
 /** Proof for a review, read from the database's own catalog at the moment of the question. */
 export interface Isolation {
   readonly tenantId: string;
   readonly placement: 'schema' | 'pooled' | 'database';
+  /** `home`, or the cluster's name. */
+  readonly database: string;
   readonly schema: string;
   /** The role that a transaction of this tenant takes; it cannot log in and inherits nothing. */
   readonly role: { readonly name: string; readonly canLogin: boolean; readonly superuser: boolean; readonly bypassesRowSecurity: boolean; readonly members: readonly string[] };
@@ -15,8 +17,7 @@ export interface Isolation {
   readonly migration: { readonly applied: readonly string[]; readonly missing: readonly string[] };
 }
 
-interface Place {
-  kind: Isolation['placement'];
+interface Home {
   schema_name: string;
   role_name: string;
   applied: string[];
@@ -28,25 +29,28 @@ export class IsolationReport {
     private readonly bundle: Bundle,
   ) {}
 
-  of(tenantId: TenantId): Promise<Isolation> {
-    return this.work.inControl(async (sql) => {
-      const { rows } = await sql.query<Place>('select kind, schema_name, role_name, applied from weir.placements where tenant_id = $1', [tenantId]);
-      const place = rows[0];
-      if (place === undefined) throw tenantNotFound();
+  async of(tenantId: TenantId): Promise<Isolation> {
+    const place = await currentPlace(this.work.direct, tenantId);
+    return this.work.of(place.at).inControl(async (sql) => {
+      const { rows } = await sql.query<Home>('select schema_name, role_name, applied from weir.homes where schema_name = $1', [place.home]);
+      const home = rows[0];
+      // it has moved since the question was asked
+      if (home === undefined) throw tenantNotFound();
       const [role, tables, others] = [
-        await sql.query<Isolation['role']>(ROLE, [place.role_name]),
-        await sql.query<Isolation['tables'][number]>(TABLES, [place.schema_name, place.role_name]),
-        await sql.query<{ name: string }>(OTHERS, [place.schema_name, place.role_name]),
+        await sql.query<Isolation['role']>(ROLE, [home.role_name]),
+        await sql.query<Isolation['tables'][number]>(TABLES, [home.schema_name, home.role_name]),
+        await sql.query<{ name: string }>(OTHERS, [home.schema_name, home.role_name]),
       ];
       if (role.rows[0] === undefined) throw tenantNotFound();
       return {
         tenantId,
         placement: place.kind,
-        schema: place.schema_name,
+        database: place.at,
+        schema: home.schema_name,
         role: role.rows[0],
         tables: tables.rows,
         others: others.rows.map(({ name }) => name),
-        migration: { applied: place.applied, missing: this.bundle.tenant.map(({ id }) => id).filter((id) => !place.applied.includes(id)) },
+        migration: { applied: home.applied, missing: this.bundle.tenant.map(({ id }) => id).filter((id) => !home.applied.includes(id)) },
       };
     });
   }

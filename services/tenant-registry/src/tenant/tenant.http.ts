@@ -1,11 +1,14 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Put, Query, Res } from '@nestjs/common';
 import { KEY_MODES } from '@weir/contracts';
-import { invalid, parseId, type CommandContext, type TenantId } from '@weir/kernel';
+import { invalid, parseId, type CommandContext, type OperationId, type TenantId } from '@weir/kernel';
 import { Command, Describes, IfMatch, Needs, Tenant, decodeCursor, listed, page, parse, type Page } from '@weir/service-host';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { operationNotFound } from '../errors';
+import { Operations, type OperationView } from '../operations/operations';
+import { Placing } from '../operations/placing';
 import { Provisioning } from '../operations/provisioning';
+import { Purging } from '../operations/purging';
 import { IsolationReport } from './isolation';
 import { slug } from './slug';
 import { offboard, rename, resume, suspend } from './tenant';
@@ -16,17 +19,26 @@ const createTenant = z.strictObject({
   name: z.string().trim().min(1).max(200).optional(),
   plan: z.string().min(1).max(60).default('free'),
   keyMode: z.enum(KEY_MODES).optional(),
-  placement: z.enum(['schema', 'pooled']).optional(),
+  placement: z.enum(['schema', 'pooled', 'database']).optional(),
+  cluster: z.string().max(40).optional(),
 });
 const changeTenant = z.strictObject({ name: z.string().trim().min(1).max(200) });
 const keyMode = z.strictObject({ mode: z.enum(KEY_MODES) });
+const placement = z.discriminatedUnion('placement', [
+  z.strictObject({ placement: z.literal('schema') }),
+  z.strictObject({ placement: z.literal('pooled') }),
+  z.strictObject({ placement: z.literal('database'), cluster: z.string().min(1).max(40) }),
+]);
 const plan = z.strictObject({ plan: z.string().min(1).max(60), version: z.number().int().positive().optional() });
 
 @Controller('v1')
 export class TenantController {
   constructor(
     private readonly tenants: TenantService,
+    private readonly operations: Operations,
     private readonly provisioning: Provisioning,
+    private readonly placing: Placing,
+    private readonly purging: Purging,
     private readonly isolationReport: IsolationReport,
   ) {}
 
@@ -41,12 +53,8 @@ export class TenantController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { keyMode: mode, placement, ...rest } = body;
-    const operation = await this.provisioning.request({ ...rest, name: body.name ?? body.slug, keyMode: mode, placement }, context);
-    void reply.header('location', `/v1/operations/${operation.id}`);
-    const seconds = waitOf(prefer);
-    if (seconds === 0) return operation;
-    void reply.header('preference-applied', `wait=${seconds}`);
-    return this.provisioning.wait(operation.id as never, seconds * 1_000);
+    const request = { ...rest, name: body.name ?? body.slug, keyMode: mode, placement, cluster: body.cluster };
+    return this.accepted(reply, await this.provisioning.request(request, context), prefer);
   }
 
   @Get('tenants')
@@ -129,12 +137,48 @@ export class TenantController {
     return tagged(reply, await this.tenants.setPlan(id, body.plan, body.version, context, version));
   }
 
+  @Put('tenants/:t/placement')
+  @HttpCode(202)
+  @Needs('operator', "Move a tenant's data while it works; Prefer: wait=10 holds the answer until it is done")
+  @Describes({ body: placement, responses: { 202: { description: 'The operation' } } })
+  async setPlacement(
+    @Tenant() id: TenantId,
+    @Body(parse(placement)) to: z.infer<typeof placement>,
+    @Headers('prefer') prefer: string | undefined,
+    @Command() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const target = to.placement === 'database' ? { kind: to.placement, cluster: to.cluster } : { kind: to.placement };
+    return this.accepted(reply, await this.placing.request(id, target, context), prefer);
+  }
+
+  @Post('tenants/:t/purge')
+  @HttpCode(202)
+  @Needs('operator', 'Take an offboarded tenant\'s data, schema and role away for good; a receipt stays')
+  @Describes({ responses: { 202: { description: 'The operation' } } })
+  async purge(
+    @Tenant() id: TenantId,
+    @Headers('prefer') prefer: string | undefined,
+    @Command() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.accepted(reply, await this.purging.request(id, context), prefer);
+  }
+
   @Get('operations/:id')
   @Needs('operator', 'How far an operation is')
   operation(@Param('id') text: string) {
     const id = parseId('op', text);
     if (id === undefined) throw operationNotFound();
-    return this.provisioning.get(id);
+    return this.operations.get(id);
+  }
+
+  private accepted(reply: FastifyReply, operation: OperationView, prefer: string | undefined): OperationView | Promise<OperationView> {
+    void reply.header('location', `/v1/operations/${operation.id}`);
+    const seconds = waitOf(prefer);
+    if (seconds === 0) return operation;
+    void reply.header('preference-applied', `wait=${seconds}`);
+    return this.operations.wait(operation.id as OperationId, seconds * 1_000);
   }
 }
 

@@ -53,8 +53,9 @@ export class TenantService {
     return known((await this.events.load<Tenant, TenantEvent>(id, stream(id), tenant)).state);
   }
 
+  /** A row stands beside its tenant's data: one that has moved left an older one behind. */
   async list(page: { limit: number; after: string | undefined }): Promise<TenantView[]> {
-    const rows = await this.work.inControl((sql) =>
+    const pages = await this.work.inEveryControl((sql) =>
       sql.manager
         .createQueryBuilder(TenantRow, 't')
         .where(page.after === undefined ? 'true' : 't.id > :after', { after: page.after })
@@ -62,7 +63,9 @@ export class TenantService {
         .take(page.limit + 1)
         .getMany(),
     );
-    return rows.map(fromRow);
+    const newest = new Map<string, TenantRow>();
+    for (const row of pages.flat()) if (row.version >= (newest.get(row.id)?.version ?? 0)) newest.set(row.id, row);
+    return [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, page.limit + 1).map(fromRow);
   }
 
   async setKeyMode(id: TenantId, mode: KeyMode, context: CommandContext, ifVersion: number | undefined): Promise<TenantView> {

@@ -41,6 +41,8 @@ function evolve(state: Tenant, event: TenantEvent): Tenant {
       return { ...state, is: 'active' };
     case 'tenant.offboarded':
       return { ...state, is: 'offboarded' };
+    case 'tenant.moved':
+      return { ...state, placement: event.data.placement };
     case 'tenant.plan-changed':
       return { ...state, plan: event.data.plan, trialEndsAt: event.data.trialEndsAt };
     case 'tenant.key-mode-changed':
@@ -97,6 +99,11 @@ export const resume: Decision = (state) => {
 };
 
 export const offboard: Decision = (state) => (known(state).is === 'offboarded' ? [] : [fact('tenant.offboarded', {})]);
+
+/** Says what has happened already: the data are where it says. */
+export const move =
+  (moved: { placement: TenantState['placement']; cluster: string | null; epoch: number; position: number; chainHash: string }): Decision =>
+  (state) => [fact('tenant.moved', { from: known(state).placement, ...moved })];
 
 export const changeKeyMode =
   (mode: KeyMode, allowed: readonly KeyMode[]): Decision =>

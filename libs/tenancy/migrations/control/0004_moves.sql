@@ -1,0 +1,14 @@
+-- Moves of tenants between placements. `placements.epoch` of the home database is the point of no return: as long as it is below
+-- `epoch` here, a move that was cut off is undone, from then on it is finished.
+create table weir.moves (
+  tenant_id   text primary key,
+  epoch       int not null,
+  from_kind   text not null,
+  from_at     text not null,
+  from_schema name not null,
+  to_kind     text not null,
+  to_at       text not null,
+  to_schema   name not null,
+  started_at  timestamptz not null default now()
+);
+grant select on weir.moves to weir_tenant_registry;
