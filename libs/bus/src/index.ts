@@ -8,6 +8,7 @@ export type {
   OutgoingRecord,
   ParkedRecord,
   ParkingLot,
+  TopicDifference,
   TopicSpec,
 } from './port';
 export { fromRecord, toRecord, type CloudEvent } from './cloudevents';

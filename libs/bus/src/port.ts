@@ -33,6 +33,14 @@ export interface TopicSpec {
   readonly minInsyncReplicas: number;
 }
 
+/** Where a topic is not as it is declared; one that is missing has no partitions. */
+export interface TopicDifference {
+  readonly topic: string;
+  readonly setting: Exclude<keyof TopicSpec, 'name'> | 'replicas';
+  readonly declared: string | number;
+  readonly actual: string | number;
+}
+
 /** What a consumer of a group does with records; resolving means 'my database has committed', and the offsets are committed then. */
 export interface ConsumerSpec {
   /** `weir.<service>.<consumer>` */
@@ -98,8 +106,10 @@ export interface Bus {
   publish(records: readonly OutgoingRecord[]): Promise<void>;
   consume(spec: ConsumerSpec): Promise<Consumption>;
   follow(spec: FollowSpec): Promise<Following>;
-  /** Creates what is missing; says which topics differ from their declaration. */
-  ensureTopics(topics: readonly TopicSpec[]): Promise<{ created: string[]; different: string[] }>;
+  /** Creates what is missing; says where the others differ from their declaration, and changes nothing about that. */
+  ensureTopics(topics: readonly TopicSpec[]): Promise<{ created: string[]; different: TopicDifference[] }>;
+  /** Says what is missing or differs. */
+  checkTopics(topics: readonly TopicSpec[]): Promise<TopicDifference[]>;
   /** Resolves when the bus answers; for /readyz. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -31,6 +31,7 @@ export function countedBus(bus: Bus, registry: Registry): Bus {
         },
       }),
     ensureTopics: (topics) => bus.ensureTopics(topics),
+    checkTopics: (topics) => bus.checkTopics(topics),
     ping: () => bus.ping(),
     close: () => bus.close(),
   };

@@ -3,6 +3,7 @@ import type { Bus, ConsumerSpec, FollowSpec, ParkingLot } from '../port';
 import { ReleaseWatch } from '../release-watch';
 import { createClient } from './client';
 import { KafkaConsumption } from './consumption';
+import { DeclaredTopics } from './declared-topics';
 import { toAppError, within } from './errors';
 import { KafkaFollower } from './follower';
 import { Names } from './names';
@@ -27,6 +28,7 @@ export function kafkaBus({ brokers, clientId, parking, onError = () => undefined
   const kafka = createClient(brokers, clientId, onError);
   const names = new Names(prefix);
   const topics = new Topics(kafka, names);
+  const declared = new DeclaredTopics(topics, names);
   const publisher = new Publisher(kafka, topics, names);
   const releases = new ReleaseWatch(parking, onError);
   const open = new Set<{ stop(): Promise<void>; gone(): Promise<void> }>();
@@ -59,7 +61,13 @@ export function kafkaBus({ brokers, clientId, parking, onError = () => undefined
     },
 
     async ensureTopics(specs) {
-      return topics.ensure(specs).catch((error: unknown) => {
+      return declared.ensure(specs).catch((error: unknown) => {
+        throw toAppError(error);
+      });
+    },
+
+    async checkTopics(specs) {
+      return declared.check(specs).catch((error: unknown) => {
         throw toAppError(error);
       });
     },

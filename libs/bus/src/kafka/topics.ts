@@ -1,13 +1,18 @@
 import { sleep } from '@weir/kernel';
-import { ConfigResourceTypes, type Admin, type Kafka } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import { partitionName } from '../partition-name';
 import { busUnavailable, unknownTopic } from '../errors';
-import type { TopicSpec } from '../port';
 import { toAppError } from './errors';
 import type { Names } from './names';
 
 const KNOWN_WITHIN_MS = 10_000;
 const METADATA_TRIES = 8;
+
+export interface Placed {
+  readonly partitions: number;
+  /** Of the partition that has the fewest. */
+  readonly replicas: number;
+}
 
 /** What is known of the cluster: its topics, their partitions and ends. One connection for all questions. */
 export class Topics {
@@ -59,33 +64,6 @@ export class Topics {
     return all.flat().sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition);
   }
 
-  /** Three replicas where there are three brokers; the in-sync minimum leaves room for one to be away. */
-  async ensure(specs: readonly TopicSpec[]): Promise<{ created: string[]; different: string[] }> {
-    const admin = await this.connected();
-    const { brokers } = await admin.describeCluster();
-    const replicas = Math.min(3, brokers.length);
-    const before = await this.readCounts();
-    const missing = specs.filter((spec) => !before.has(spec.name));
-    if (missing.length > 0) {
-      await admin.createTopics({
-        waitForLeaders: false,
-        topics: missing.map((spec) => ({
-          topic: this.names.onCluster(spec.name),
-          numPartitions: spec.partitions,
-          replicationFactor: replicas,
-          configEntries: [
-            { name: 'cleanup.policy', value: spec.cleanup },
-            { name: 'retention.ms', value: String(spec.retentionMs) },
-            { name: 'min.insync.replicas', value: String(Math.min(spec.minInsyncReplicas, Math.max(1, replicas - 1))) },
-          ],
-        })),
-      });
-      await this.known(missing.map((spec) => spec.name));
-    }
-    const existing = specs.filter((spec) => before.has(spec.name));
-    return { created: missing.map((spec) => spec.name), different: await this.differing(admin, existing, before) };
-  }
-
   async ping(): Promise<void> {
     await (await this.connected()).describeCluster();
   }
@@ -95,32 +73,8 @@ export class Topics {
     await admin?.disconnect();
   }
 
-  private async differing(admin: Admin, specs: readonly TopicSpec[], counts: ReadonlyMap<string, number>): Promise<string[]> {
-    if (specs.length === 0) return [];
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false,
-      resources: specs.map((spec) => ({
-        type: ConfigResourceTypes.TOPIC,
-        name: this.names.onCluster(spec.name),
-        configNames: ['cleanup.policy', 'retention.ms'],
-      })),
-    });
-    return specs
-      .filter((spec) => {
-        const entries =
-          resources.find((resource) => resource.resourceName === this.names.onCluster(spec.name))?.configEntries ?? [];
-        const is = (name: string, value: string) => entries.find((entry) => entry.configName === name)?.configValue === value;
-        return (
-          counts.get(spec.name) !== spec.partitions ||
-          !is('cleanup.policy', spec.cleanup) ||
-          !is('retention.ms', String(spec.retentionMs))
-        );
-      })
-      .map((spec) => spec.name);
-  }
-
   // kafkajs's own waiting gives up when a broker has not heard of the topic yet
-  private async known(topics: readonly string[]): Promise<void> {
+  async known(topics: readonly string[]): Promise<void> {
     const until = performance.now() + KNOWN_WITHIN_MS;
     for (;;) {
       const counts = await this.readCounts();
@@ -131,13 +85,17 @@ export class Topics {
     }
   }
 
+  private async readCounts(): Promise<Map<string, number>> {
+    return new Map([...(await this.placed())].map(([topic, { partitions }]) => [topic, partitions]));
+  }
+
   // All topics, without naming any: naming an unknown one would create it where the cluster allows that. Anyone's topic that is just
   // being made or removed spoils the answer; it is asked for again.
-  private async readCounts(): Promise<Map<string, number>> {
+  async placed(): Promise<Map<string, Placed>> {
     const admin = await this.connected();
     for (let tries = 1; ; tries++) {
       try {
-        return this.counted(await admin.fetchTopicMetadata());
+        return this.ours(await admin.fetchTopicMetadata());
       } catch (error) {
         if (tries === METADATA_TRIES || (error as { retriable?: boolean }).retriable !== true) throw error;
         await sleep(50 * tries);
@@ -145,12 +103,17 @@ export class Topics {
     }
   }
 
-  private counted({ topics }: Awaited<ReturnType<Admin['fetchTopicMetadata']>>): Map<string, number> {
+  private ours({ topics }: Awaited<ReturnType<Admin['fetchTopicMetadata']>>): Map<string, Placed> {
     const ours = topics.filter(({ name }) => this.names.isOurs(name));
-    return new Map(ours.map(({ name, partitions }) => [this.names.ours(name), partitions.length]));
+    return new Map(
+      ours.map(({ name, partitions }) => [
+        this.names.ours(name),
+        { partitions: partitions.length, replicas: Math.min(...partitions.map(({ replicas }) => replicas.length)) },
+      ]),
+    );
   }
 
-  private async connected(): Promise<Admin> {
+  async connected(): Promise<Admin> {
     this.admin ??= this.connect();
     try {
       return await this.admin;

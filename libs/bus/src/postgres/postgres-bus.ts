@@ -8,7 +8,7 @@ import { PostgresFollower } from './follower';
 import { GroupSession } from './group-session';
 import { Listener } from './listener';
 import { Publisher } from './publisher';
-import { ensureTopics, partitionCounts } from './topics';
+import { checkTopics, ensureTopics, partitionCounts } from './topics';
 import { Trimming } from './trimming';
 
 export interface PostgresBusOptions {
@@ -69,6 +69,7 @@ export function postgresBus({ pool, directUrl, parking, onError = () => undefine
     },
 
     ensureTopics: (topics) => ensureTopics(pool, topics),
+    checkTopics: (topics) => checkTopics(pool, topics),
 
     async ping() {
       await pool.query('select 1 from weir_bus.topics limit 1').catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { busUnavailable, unknownTopic } from '../errors';
-import type { TopicSpec } from '../port';
+import type { TopicDifference, TopicSpec } from '../port';
 
 /** Partitions of each topic. @throws AppError `unknown-topic` */
 export async function partitionCounts(pool: Pool, topics: readonly string[]): Promise<Map<string, number>> {
@@ -20,8 +20,8 @@ export async function partitionCounts(pool: Pool, topics: readonly string[]): Pr
 export async function ensureTopics(
   pool: Pool,
   topics: readonly TopicSpec[],
-): Promise<{ created: string[]; different: string[] }> {
-  const { rows } = await pool.query<{ name: string; created: boolean; same: boolean }>(
+): Promise<{ created: string[]; different: TopicDifference[] }> {
+  const { rows } = await pool.query<{ name: string }>(
     `with declared as (
        select * from unnest($1::text[], $2::int[], $3::text[], $4::bigint[]) d(name, partitions, cleanup, retention_ms)
      ), created as (
@@ -29,13 +29,28 @@ export async function ensureTopics(
      ), parts as (
        insert into weir_bus.partitions (topic, partition) select name, generate_series(0, partitions - 1) from created
      )
-     select d.name, c.name is not null as created,
-            c.name is not null or (t.partitions, t.cleanup, t.retention_ms) is not distinct from (d.partitions, d.cleanup, d.retention_ms) as same
-     from declared d left join created c using (name) left join weir_bus.topics t using (name)`,
+     select name from created`,
     [topics.map((t) => t.name), topics.map((t) => t.partitions), topics.map((t) => t.cleanup), topics.map((t) => t.retentionMs)],
   );
-  return {
-    created: rows.filter((row) => row.created).map((row) => row.name),
-    different: rows.filter((row) => !row.same).map((row) => row.name),
-  };
+  return { created: rows.map(({ name }) => name), different: await checkTopics(pool, topics) };
+}
+
+export async function checkTopics(pool: Pool, topics: readonly TopicSpec[]): Promise<TopicDifference[]> {
+  const { rows } = await pool.query<{ name: string; partitions: number; cleanup: string; retention_ms: string }>(
+    'select name, partitions, cleanup, retention_ms from weir_bus.topics where name = any($1::text[])',
+    [topics.map(({ name }) => name)],
+  );
+  const there = new Map(rows.map((row) => [row.name, row]));
+  return topics.flatMap((spec) => {
+    const actual = there.get(spec.name);
+    if (actual === undefined) return [{ topic: spec.name, setting: 'partitions' as const, declared: spec.partitions, actual: 0 }];
+    const compared: [TopicDifference['setting'], string | number, string | number][] = [
+      ['partitions', spec.partitions, actual.partitions],
+      ['cleanup', spec.cleanup, actual.cleanup],
+      ['retentionMs', spec.retentionMs, Number(actual.retention_ms)],
+    ];
+    return compared
+      .filter(([, declared, actual]) => declared !== actual)
+      .map(([setting, declared, actual]) => ({ topic: spec.name, setting, declared, actual }));
+  });
 }
