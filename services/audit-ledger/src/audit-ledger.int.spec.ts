@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { chainStart, contentHash, follow } from '@weir/audit-format';
+import { chainStart, contentHash, follow, verifyExport } from '@weir/audit-format';
 import type { EventLog } from '@weir/event-store';
-import { fact, newId, type CommandContext } from '@weir/kernel';
+import { WEIR_VERSION, fact, newId, type CommandContext } from '@weir/kernel';
 import type { Host } from '@weir/service-host';
 import { schemaOf } from '@weir/tenancy';
 import {
@@ -69,6 +70,8 @@ async function tenantWith(events: number): Promise<TestTenant> {
     context: by('rename'),
   });
   await seen(tenant, events);
+  const asAuditor = client(host.url, tenant.tokens.auditor);
+  await eventually(async () => expect((await asAuditor('GET', `/v1/tenants/${tenant.id}/events?limit=1`)).status).toBe(200));
   return tenant;
 }
 
@@ -319,7 +322,7 @@ describe('the list of events', () => {
     });
   });
 
-  it('is narrowed by type, actor and time', async () => {
+  it('is narrowed by type, actor, request and time', async () => {
     const tenant = await tenantWith(4);
     const append = (commandId: string, type: string) =>
       log.append({
@@ -327,7 +330,7 @@ describe('the list of events', () => {
         stream: `tenant/${tenant.id}`,
         expected: 'any',
         events: [fact(type, {})],
-        context: by(commandId, { type: 'token', id: 'tok_x' }),
+        context: { ...by(commandId, { type: 'token', id: 'tok_x' }), requestId: `req_${commandId}` },
       });
     await append('s', 'tenant.suspended');
     const list = async (query: string) =>
@@ -339,10 +342,50 @@ describe('the list of events', () => {
     expect(await list('type=tenant.renamed')).toEqual([3, 4]);
     expect(await list('actor=tok_x')).toEqual([5, 6]);
     expect(await list('actor=tok_x&type=tenant.resumed')).toEqual([6]);
+    expect(await list('request=req_r')).toEqual([6]);
+    expect(await list('request=req_r&type=tenant.suspended')).toEqual([]);
     expect(await list(`from=${suspendedAt}`)).toEqual([5, 6]);
     expect(await list(`to=${suspendedAt}`)).toEqual([1, 2, 3, 4]);
     expect((await operator('GET', `/v1/tenants/${tenant.id}/events?from=yesterday`)).status).toBe(400);
-    expect((await operator('GET', `/v1/tenants/${tenant.id}/events?kind=x`)).status).toBe(400);
+    for (const wrong of ['kind=x', 'from=0000-01-01T00:00:00Z', 'cursor=x', 'cursor=3@2026-02-31T00:00:00.000000Z&from=2026-01-01T00:00:00Z'])
+      expect([wrong, (await operator('GET', `/v1/tenants/${tenant.id}/events?${wrong}`)).status]).toEqual([wrong, 400]);
+    expect(await list('from=2020-01-01T00:00:00%2B16:00&to=2021-01-01T00:00:00-23:00')).toEqual([]);
+  });
+
+  it('goes on by its cursor through each search, also by time where many events have one time', async () => {
+    const tenant = await tenantWith(12);
+    const { rows } = await tamper(tenant, 'select recorded_at from events where position = 3');
+    const from = rows[0].recorded_at.toISOString();
+    for (const filter of [{}, { type: 'tenant.renamed' }, { from }, { from, type: 'tenant.renamed', actor: 'op-1' }, { to: '2100-01-01T00:00:00Z' }]) {
+      const seen: number[] = [];
+      let cursor: string | null = null;
+      do {
+        const query = new URLSearchParams({ ...filter, limit: '3', ...(cursor === null ? {} : { cursor }) });
+        const { body } = await operator('GET', `/v1/tenants/${tenant.id}/events?${query}`);
+        seen.push(...body.data.map((event: { position: number }) => event.position));
+        cursor = body.nextCursor;
+      } while (cursor !== null);
+      const all = 'from' in filter || 'type' in filter ? [3, 4, 5, 6, 7, 8, 9, 10, 11, 12] : [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+      expect([filter, seen]).toEqual([filter, all]);
+    }
+    const byTime = (await operator('GET', `/v1/tenants/${tenant.id}/events?limit=3&from=${from}`)).body.nextCursor;
+    expect((await operator('GET', `/v1/tenants/${tenant.id}/events?cursor=${byTime}`)).status).toBe(400);
+  });
+
+  it('of each filter comes from an index that stops where the page does', async () => {
+    const tenant = await tenantWith(4);
+    const schema = schemaOf(tenant.id);
+    const plan = async (where: string, order: string) => {
+      await superuser.query(`set enable_seqscan = off; set enable_sort = off; set enable_bitmapscan = off`);
+      const { rows } = await superuser.query(`explain select * from ${schema}.events where tenant_id = '${tenant.id}' and ${where} order by ${order} limit 51`);
+      await superuser.query('reset enable_seqscan; reset enable_sort; reset enable_bitmapscan');
+      return rows.map((row) => row['QUERY PLAN']).join(' ');
+    };
+    expect(await plan(`position > 7`, 'position')).toMatch(/events_pkey/);
+    expect(await plan(`type = 'x' and position > 7`, 'position')).toMatch(/^(?!.*Sort).*events_type/);
+    expect(await plan(`actor_id = 'x' and position > 7`, 'position')).toMatch(/^(?!.*Sort).*events_actor/);
+    expect(await plan(`(recorded_at, position) > (now(), 7) and recorded_at >= now()`, 'recorded_at, position')).toMatch(/^(?!.*Sort).*events_recorded/);
+    expect(await plan(`request_id = 'x'`, 'request_id')).toMatch(/events_request/);
   });
 
   it('E10 gives a number beyond 2^53 as it was sent, in pages and in exports', async () => {
@@ -382,7 +425,7 @@ describe('the export', () => {
   it('A1 verifies in a program written from docs/audit-format.md alone, which finds the same break', async () => {
     const tenant = await tenantWith(40);
     const theirs = async () => {
-      const { body } = await client(host.url, tenant.tokens.auditor)('GET', `/v1/tenants/${tenant.id}/events`, undefined, NDJSON);
+      const { body } = await client(host.url, tenant.tokens.auditor)('GET', `/v1/tenants/${tenant.id}/audit/export`, undefined, NDJSON);
       return stranger(body);
     };
     const ours = await verify(tenant);
@@ -391,7 +434,7 @@ describe('the export', () => {
     expect(ours.head).toBe(before.head);
 
     await tamper(tenant, `update events set reason = 'none' where position = 17`);
-    expect(await theirs()).toMatchObject({ result: 'broken', firstBreak: (await verify(tenant)).firstBreak });
+    expect(await theirs()).toMatchObject({ result: 'broken', problem: { position: (await verify(tenant)).firstBreak } });
   });
 
   const positions = (ndjson: string) =>
@@ -401,7 +444,7 @@ describe('the export', () => {
       .map((line) => (JSON.parse(line) as { position: number }).position);
 
   /** What the stand-alone verifier prints; it leaves with 1 for a broken log. */
-  async function stranger(ndjson: string): Promise<{ result: string; firstBreak: number | null }> {
+  async function stranger(ndjson: string): Promise<{ result: string; problem: { position: number | null } | null }> {
     const dir = mkdtempSync(join(tmpdir(), 'weir-export-'));
     try {
       writeFileSync(join(dir, 'events.ndjson'), ndjson);
@@ -410,16 +453,92 @@ describe('the export', () => {
         if (error.code !== 1) throw error;
         return error;
       });
-      return JSON.parse(stdout) as { result: string; firstBreak: number | null };
+      return JSON.parse(stdout) as { result: string; problem: { position: number | null } | null };
     } finally {
       rmSync(dir, { recursive: true });
     }
   }
 });
 
+describe('an export that can be verified', () => {
+  const exported = (tenant: TestTenant, query = '') =>
+    client(host.url, tenant.tokens.auditor)('GET', `/v1/tenants/${tenant.id}/audit/export${query}`, undefined, NDJSON);
+  const checked = async (tenant: TestTenant) => {
+    const { body, status } = await exported(tenant);
+    expect([status, body]).toEqual([200, expect.any(String)]);
+    const { findings, result } = await verifyExport(Readable.from([Buffer.from(body)]));
+    return [result, findings[0]?.what, findings[0]?.position];
+  };
+
+  it('is intact past the size of a page, says what it is, and finds the same head as we do', async () => {
+    const tenant = await tenantWith(1_203);
+    const { body, headers } = await exported(tenant);
+    expect(headers.get('content-disposition')).toBe(`attachment; filename="${tenant.id}-after-0.ndjson"`);
+    const verdict = await verifyExport(Readable.from([Buffer.from(body)]));
+    const { head } = await verify(tenant);
+    expect(verdict).toMatchObject({ result: 'intact', events: 1_203, head });
+    expect(verdict.manifest).toMatchObject({
+      tenantId: tenant.id,
+      from: 1,
+      to: 1_203,
+      count: 1_203,
+      lastHash: head,
+      head: { position: 1_203, chainHash: head },
+      witnessed: { position: 1_203, chainHash: head },
+      weirVersion: WEIR_VERSION,
+    });
+  });
+
+  it('goes on from an earlier one', async () => {
+    const tenant = await tenantWith(9);
+    const verdict = await verifyExport(Readable.from([Buffer.from((await exported(tenant, '?after=5')).body)]));
+    expect(verdict).toMatchObject({ result: 'intact', from: 6, to: 9 });
+    const [fifth] = await log.read(tenant.id, { after: 4, limit: 1 });
+    expect(verdict.manifest?.previousHash).toBe(fifth?.chainHash);
+    expect((await exported(tenant, '?after=10')).status).toBe(400);
+  });
+
+  it('stays intact while others append', async () => {
+    const tenant = await tenantWith(3);
+    const append = (n: number) =>
+      log.append({ tenant: tenant.id, stream: 'tenant/x', expected: 'any', events: [fact('tenant.renamed', { name: 'x' })], context: by(`x${n}`) });
+    const [results] = await Promise.all([
+      Promise.all(Array.from({ length: 8 }, () => checked(tenant))),
+      Promise.all(Array.from({ length: 40 }, (_, n) => append(n))),
+    ]);
+    expect(results).toEqual(results.map(() => ['intact', undefined, undefined]));
+  });
+
+  it.each([
+    ['edit', 'content-altered', 4, [`update events set data = '{"name":"forged"}' where position = 4`]],
+    ['deletion', 'gap', 4, ['delete from events where position = 3']],
+    ['insertion', 'content-altered', 4, [
+      'update events set position = -position - 1 where position > 3',
+      'update events set position = -position where position < 0',
+      `insert into events select tenant_id, 4, gen_random_uuid(), 'tenant/forged', 1, type, schema_version, data, occurred_at, recorded_at, author, actor_type,
+         actor_id, action, reason, request_id, causation_id, correlation_id, command_id, content_hash, chain_hash from events where position = 3`,
+    ]],
+    ['reordering', 'content-altered', 3, [
+      'update events set position = case position when 3 then -4 else -3 end where position in (3, 4)',
+      'update events set position = -position where position < 0',
+    ]],
+    ['truncation', 'truncated', 5, ['delete from events where position > 4']],
+    ['truncation with the head row set back', 'truncated', 5, [
+      'delete from events where position > 4',
+      'update log_heads set position = 4, chain_hash = (select chain_hash from events where position = 4)',
+    ]],
+  ])("A1 shows a superuser's %s to `weir verify`, at the same place as POST verify", async (_, what, position, statements) => {
+    const tenant = await tenantWith(6);
+    for (const sql of statements) await tamper(tenant, sql);
+    expect(await checked(tenant)).toEqual(['broken', what, position]);
+    expect(await verify(tenant)).toMatchObject({ result: 'broken', because: what, firstBreak: position });
+  });
+});
+
 describe('access', () => {
   const routes = [
     ['GET', 'events'],
+    ['GET', 'audit/export'],
     ['POST', 'audit/verify'],
   ] as const;
 

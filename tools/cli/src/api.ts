@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refused, Unreachable, type Problem } from './failures';
 import type { Session } from './session';
@@ -47,10 +49,16 @@ export class Api {
     return { data, nextCursor: cursor };
   }
 
-  /** An answer as it comes, for what is too long to hold. */
-  async stream(path: string, asked: Asked): Promise<AsyncIterable<Uint8Array>> {
+  /** An answer as it comes, for what is too long to hold, into `to`, no faster than that takes it. */
+  async stream(path: string, asked: Asked, to: Writable, { end = false }: { end?: boolean } = {}): Promise<void> {
     const response = await this.send('GET', path, asked);
-    return (response.body ?? []) as unknown as AsyncIterable<Uint8Array>;
+    try {
+      await pipeline((response.body ?? []) as unknown as AsyncIterable<Uint8Array>, to, { end });
+    } catch (error) {
+      // what fetch throws; what `to` says has a code
+      if ((error as Error).name === 'TypeError') throw new Unreachable(`the answer of ${this.session.url} broke off`);
+      throw error;
+    }
   }
 
   private async json(method: string, path: string, asked: Asked): Promise<Json> {

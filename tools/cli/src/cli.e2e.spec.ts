@@ -108,6 +108,12 @@ describe('weir against a running Weir', () => {
     expect((await weir(['events', 'list', '-t', 'acme', '--type', 'tenant.suspended'])).out.trim().split('\n')).toHaveLength(2);
     const lines = (await weir(['events', 'list', '-t', 'acme', '--ndjson'])).out.trim().split('\n');
     expect(lines.slice(0, data.length).map((line) => JSON.parse(line).eventId)).toEqual(data.map(({ eventId }: { eventId: string }) => eventId));
+    expect((await weir(['events', 'list', '-t', 'acme', '--request', 'req_none', '--limit', '0'])).err).toBe('there are none\n');
+    for (const whose of [['-t', 'acme'], ['--platform']]) {
+      const exported = await weir(['events', 'export', ...whose]);
+      expect(await weir(['verify', '-'], exported.out)).toMatchObject({ code: 0, out: expect.stringMatching(/result +intact/) });
+      expect(await weir(['verify', '-'], exported.out.replace('"reason":null', '"reason":"x"'))).toMatchObject({ code: 1, out: expect.stringContaining('content-altered') });
+    }
     expect(await weir(['events', 'verify', '-t', 'acme'])).toMatchObject({ code: 0, out: expect.stringMatching(/result +intact/) });
     expect(await weir(['events', 'verify', '--platform'])).toMatchObject({ code: 0, out: expect.stringMatching(/result +intact/) });
   });

@@ -7,6 +7,7 @@ import { parked } from './commands/parked';
 import { tenants } from './commands/tenants';
 import { tokens } from './commands/tokens';
 import { usage } from './commands/usage';
+import { verify } from './commands/verify';
 import { actor, type Cli } from './context';
 import { BadNews, EXIT, Refused, Unreachable, UsageError } from './failures';
 import { Interrupted, type Io } from './io';
@@ -35,7 +36,7 @@ function parser(io: Io): Cli {
     .option('json', { type: 'boolean', default: false, describe: "The API's own JSON instead of tables", global: true })
     .option('url', { type: 'string', describe: 'Address of the API', global: true });
   for (const commands of [tenants, tokens, keys, usage, events, parked, migrations]) commands(cli, act);
-  return login(cli, io)
+  return login(verify(cli, io), io)
     .completion('completion', 'Print a completion script: weir completion >> ~/.bashrc')
     .example('$0 login --from .weir/standalone.json', 'after `npm start`')
     .example('$0 tenants create acme --plan pro --wait', '')

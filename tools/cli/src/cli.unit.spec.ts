@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -113,6 +113,48 @@ describe('a list', () => {
     const run = await weir(['tenants', 'list', '--limit', '0', '--json'], { env: env() });
     const { data, nextCursor } = JSON.parse(run.out) as { data: { id: string }[]; nextCursor: null };
     expect([new Set(data.map(({ id }) => id)).size, nextCursor]).toEqual([250, null]);
+  });
+});
+
+describe('an export', () => {
+  const text = /```json\n([\s\S]*?)```/.exec(readFileSync(join(__dirname, '../../../docs/audit-format.md'), 'utf8'))![1]!;
+  const dir = mkdtempSync(join(tmpdir(), 'weir-export-'));
+  const file = join(dir, 'log.ndjson');
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  it('is written into its file whole, or not at all', async () => {
+    answers = () => ({ body: text, headers: { 'content-type': 'application/x-ndjson' } });
+    expect(await weir(['events', 'export', '-t', 'ten_1', '--after', '0', '-o', file], { env: env() })).toMatchObject({ code: 0, out: '' });
+    expect([heard[0]!.url, readFileSync(file, 'utf8')]).toEqual(['/v1/tenants/ten_1/audit/export?after=0', text]);
+    expect((await weir(['events', 'export', '-t', 'ten_1'], { env: env() })).out).toBe(text);
+
+    answers = () => ({ body: text, headers: { 'content-length': '100000' } });
+    const cut = await weir(['events', 'export', '-t', 'ten_1', '-o', join(dir, 'cut.ndjson')], { env: env() });
+    expect(cut).toMatchObject({ code: 3, err: expect.stringContaining('broke off') });
+    expect(readdirSync(dir)).toEqual(['log.ndjson']);
+    answers = () => ({ body: text });
+    expect(await weir(['events', 'export', '-t', 'ten_1', '-o', join(dir, 'no/such')], { env: env() })).toMatchObject({ code: 2, err: expect.stringContaining('cannot be written') });
+  });
+
+  it('is verified without a login: 0 intact, 1 broken with the place, 2 when there is nothing to verify', async () => {
+    const alone = { env: { HOME: '/nonexistent' } };
+    writeFileSync(file, text);
+    expect(await weir(['verify', file], alone)).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/result +intact\n[\s\S]*positions +1 to 2/) });
+    expect(await weir(['verify', '-'], { ...alone, stdin: text })).toMatchObject({ code: 0 });
+    writeFileSync(file, text.replace('unpaid', 'paid'));
+    const broken = await weir(['verify', file], alone);
+    expect(broken).toMatchObject({ code: 1, out: expect.stringMatching(/2 +2 +content-altered/), err: expect.stringContaining('content-altered in line 2, position 2') });
+    expect(JSON.parse((await weir(['verify', file, '--json'], alone)).out)).toMatchObject({ result: 'broken', findings: [{ what: 'content-altered', line: 2, position: 2 }, { what: 'manifest-disagrees' }] });
+    expect(await weir(['verify', join(dir, 'nothing')], alone)).toMatchObject({ code: 2, out: '' });
+    expect(await weir(['verify', file, '--expect', '2'], alone)).toMatchObject({ code: 2, out: '' });
+    expect(await weir(['verify'], alone)).toMatchObject({ code: 2, out: '' });
+  });
+
+  it('is held against a chain hash that somebody kept', async () => {
+    writeFileSync(file, text);
+    const hash = /"chainHash":"(\w+)"/.exec(text)![1]!;
+    expect((await weir(['verify', file, '--expect', `1:${hash}`], { env: {} })).code).toBe(0);
+    expect(await weir(['verify', file, '--expect', `2:${hash}`], { env: {} })).toMatchObject({ code: 1, err: expect.stringContaining('unexpected-hash in line 2') });
   });
 });
 

@@ -24,8 +24,7 @@ export const usage: Commands = (cli, act) =>
       const path = everyone ? '/v1/usage' : `/v1/tenants/${await context.tenant(tenant)}/usage`;
       const query = { from, to, groupBy, mode };
       if (csv === true) {
-        for await (const chunk of await api.stream(path, { query, headers: { accept: 'text/csv' } })) io.stdout.write(chunk);
-        return;
+        return api.stream(path, { query, headers: { accept: 'text/csv' } }, io.stdout);
       }
       const report = await api.get(path, { query });
       if (out.json) return out.raw(report);
