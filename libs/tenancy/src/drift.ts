@@ -28,7 +28,7 @@ const FACTS = `
   fact as (
     select home, 'column' as kind, relname || '.' || a.attname as object,
            format_type(a.atttypid, a.atttypmod) || case when a.attnotnull then ' not null' else '' end
-           || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '') || a.attidentity || a.attgenerated as definition
+           || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '') || a.attidentity::text || a.attgenerated::text as definition
     from tab join pg_attribute a on a.attrelid = tab.oid and a.attnum > 0 and not a.attisdropped left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
     union all
     select home, 'constraint', relname || '.' || k.conname, pg_get_constraintdef(k.oid) from tab join pg_constraint k on k.conrelid = tab.oid
@@ -37,15 +37,15 @@ const FACTS = `
     from tab join pg_index x on x.indrelid = tab.oid join pg_class i on i.oid = x.indexrelid
     where not exists (select 1 from weir.declared_indexes e where e.schema_name = home and e.index_name = i.relname)
     union all
-    select home, 'policy', relname || '.' || p.polname, p.polcmd || ' ' || p.polpermissive || ' ' || p.polroles::regrole[]::text || coalesce(' using ' || pg_get_expr(p.polqual, p.polrelid), '')
+    select home, 'policy', relname || '.' || p.polname, p.polcmd::text || ' ' || p.polpermissive::text || ' ' || p.polroles::regrole[]::text || coalesce(' using ' || pg_get_expr(p.polqual, p.polrelid), '')
            || coalesce(' check ' || pg_get_expr(p.polwithcheck, p.polrelid), '')
     from tab join pg_policy p on p.polrelid = tab.oid
     union all
-    select home, 'trigger', relname || '.' || t.tgname, pg_get_triggerdef(t.oid) || ' ' || t.tgenabled from tab join pg_trigger t on t.tgrelid = tab.oid and not t.tgisinternal
+    select home, 'trigger', relname || '.' || t.tgname, pg_get_triggerdef(t.oid) || ' ' || t.tgenabled::text from tab join pg_trigger t on t.tgrelid = tab.oid and not t.tgisinternal
     union all
     select home, 'row security', relname, case when relrowsecurity and relforcerowsecurity then 'forced' else 'off' end from tab
     union all
-    select home, 'grants', relname, array(select a.grantee::regrole || '=' || a.privilege_type from aclexplode(relacl) a order by 1)::text from tab
+    select home, 'grants', relname, array(select a.grantee::regrole::text || '=' || a.privilege_type from aclexplode(relacl) a order by 1)::text from tab
     union all
     select h.name, 'function', f.proname || '(' || pg_get_function_identity_arguments(f.oid) || ')', f.prosrc from pg_proc f join home h on h.oid = f.pronamespace),
   neutral as (select home, kind, object, replace(replace(definition, home || '.', ''), home, '<home>') as definition from fact)`;
