@@ -22,8 +22,20 @@ export interface RelayLag {
 
 const WORST = 10;
 
-/** How far the relays of a database are behind: one statement over the tenants with news. */
-export async function relayLag(sql: Sql): Promise<RelayLag> {
+/** How far the relays of these databases are behind: one statement in each, over the tenants with news. */
+export async function relayLag(databases: readonly Sql[]): Promise<RelayLag> {
+  const lags = await Promise.all(databases.map(lagOf));
+  const sum = (of: 'tenants' | 'events' | 'reEmitting') => lags.reduce((total, lag) => total + lag[of], 0);
+  return {
+    tenants: sum('tenants'),
+    events: sum('events'),
+    seconds: Math.max(0, ...lags.map(({ seconds }) => seconds)),
+    reEmitting: sum('reEmitting'),
+    worst: lags.flatMap(({ worst }) => worst).sort((a, b) => b.seconds - a.seconds).slice(0, WORST),
+  };
+}
+
+async function lagOf(sql: Sql): Promise<RelayLag> {
   const { rows } = await sql.query<RelayLag>(
     `with waiting as (
        select n.tenant_id as tenant, greatest(coalesce(n.position, 0) - coalesce(c.position, 0), 0)::float8 as events,

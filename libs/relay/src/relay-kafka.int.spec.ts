@@ -100,7 +100,7 @@ describe('the relay over Kafka', () => {
       await kafka.kill(1);
       for (const tenant of tenants) await logs.append(tenant, 30, { from: 3 });
       await eventually(async () => {
-        const lag = await relayLag(logs.work.direct);
+        const lag = await relayLag([logs.work.direct]);
         expect(lag).toMatchObject({ tenants: 2, events: 60 });
         expect(lag.seconds).toBeGreaterThan(1);
         expect(new Set(lag.worst.map(({ tenant }) => tenant))).toEqual(new Set(tenants));
@@ -108,7 +108,7 @@ describe('the relay over Kafka', () => {
 
       await kafka.start(1);
       for (const tenant of tenants) await eventually(async () => expect((await applied(tenant)).map(({ name }) => name)).toEqual(upTo(33)), 20_000);
-      await eventually(async () => expect(await relayLag(logs.work.direct)).toMatchObject({ tenants: 0, events: 0, seconds: 0 }));
+      await eventually(async () => expect(await relayLag([logs.work.direct])).toMatchObject({ tenants: 0, events: 0, seconds: 0 }));
       await relay.stop();
     }, 60_000);
   });

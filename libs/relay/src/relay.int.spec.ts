@@ -191,11 +191,11 @@ describe('the relay', () => {
     await logs.append(one, 3);
     await sleep(50);
     await logs.append(two, 5);
-    const lag = await relayLag(logs.work.direct);
+    const lag = await relayLag([logs.work.direct]);
     expect(lag).toMatchObject({ tenants: 2, events: 8, reEmitting: 0, worst: [{ tenant: one, events: 3 }, { tenant: two, events: 5 }] });
     expect(lag.seconds).toBeGreaterThan(0.05);
     relay();
-    await eventually(async () => expect(await relayLag(logs.work.direct)).toEqual({ tenants: 0, events: 0, seconds: 0, reEmitting: 0, worst: [] }));
+    await eventually(async () => expect(await relayLag([logs.work.direct])).toEqual({ tenants: 0, events: 0, seconds: 0, reEmitting: 0, worst: [] }));
   });
 
   it('looks for news at a price that does not grow with the tenants that have none: with 10,000 of them it reads no more pages', async () => {

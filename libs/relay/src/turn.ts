@@ -22,9 +22,9 @@ const MOST_BATCHES = 20;
  * @returns whether the news that the lease was taken for is done with
  */
 export async function takeTurn(lease: Lease, { work, bus, checkpoints, batch, stopping }: TurnOptions): Promise<boolean> {
-  const sql = work.directIn(lease.tenant);
   const read = (from: Lease['cursor']) => {
-    const page = readUnpublished(sql, lease, from, batch);
+    // of this database: a tenant that has moved is another relay's
+    const page = readUnpublished(work.direct, lease, from, batch);
     // heard where it is awaited; a turn that ends before that is told its own error
     page.catch(() => undefined);
     return page;

@@ -14,6 +14,7 @@ import { Provisioning } from './operations/provisioning';
 import { Purging } from './operations/purging';
 import { Receipts } from './operations/receipts';
 import { relayMetrics } from './operations/relay-metrics';
+import { Topics, TopicsController } from './operations/topics.http';
 import { PlanController } from './plan/plan.http';
 import { PlanService } from './plan/plan.service';
 import { IsolationReport } from './tenant/isolation';
@@ -60,13 +61,14 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     const purging = new Purging(operations, receipts, purger(databases), tenants, work);
     const migrations = new Migrations(databases, bundle, migrator(databases, bundle), report('migrations'));
 
+    const everywhere = [HOME, ...clusters].map((cluster) => runtime.work.of(cluster).direct);
     if (common.roles.includes('relay')) {
       // one a database: each has its own news and checkpoints
       for (const cluster of [HOME, ...clusters]) {
         const relay = startRelay({ work: runtime.work.of(cluster), bus: runtime.bus, onError: (error, tenant) => log.warn({ err: error, tenant, cluster }, 'relay') });
         runtime.onStop(() => relay.stop());
       }
-      relayMetrics(runtime.work.direct, runtime.metrics);
+      relayMetrics(everywhere, runtime.metrics);
     }
     runtime.onStop(async () => {
       await Promise.all([sources.home, ...sources.clusters.values()].map((source) => source.destroy()));
@@ -76,7 +78,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     return {
       module: {
         module: TenantRegistryModule,
-        controllers: [TenantController, ApiTokenController, PlanController, MemberController, ParkedController, MigrationsController],
+        controllers: [TenantController, ApiTokenController, PlanController, MemberController, ParkedController, TopicsController, MigrationsController],
         providers: [
           { provide: TenantService, useValue: tenants },
           { provide: ApiTokenService, useValue: tokens },
@@ -88,6 +90,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
           { provide: Purging, useValue: purging },
           { provide: IsolationReport, useValue: new IsolationReport(runtime.work, bundle) },
           { provide: ParkedMessages, useValue: new ParkedMessages(runtime.work) },
+          { provide: Topics, useValue: new Topics(everywhere) },
           { provide: Migrations, useValue: migrations },
         ],
       },

@@ -60,3 +60,6 @@ grant select, insert, update on weir.relay_checkpoints to weir_tenant_registry;
 
 -- Where a tenant moves to, its log is published on from where it was, by nobody before the lease has lapsed.
 select weir.travels('relay_checkpoints'), weir.travels('news');
+
+-- A tenant that moves to another database is published from there, from where it was.
+select weir.travels('relay_checkpoints'), weir.travels('news');

@@ -3,7 +3,7 @@ import type { Sql } from '@weir/tenancy';
 import { Gauge, type Registry } from 'prom-client';
 
 /** How far the relays are behind, asked when somebody looks; tenants by name are the few that are furthest behind. */
-export function relayMetrics(sql: Sql, registry: Registry): void {
+export function relayMetrics(databases: readonly Sql[], registry: Registry): void {
   let asking: Promise<void> | undefined;
   // one question for all gauges of a look
   const collect = () => (asking ??= ask().finally(() => (asking = undefined)));
@@ -17,7 +17,7 @@ export function relayMetrics(sql: Sql, registry: Registry): void {
   const tenantSeconds = gauge('weir_relay_tenant_lag_seconds', 'The same, of the ten tenants that are furthest behind', 'tenant');
 
   async function ask(): Promise<void> {
-    const lag = await relayLag(sql);
+    const lag = await relayLag(databases);
     waiting.set(lag.tenants);
     reEmitting.set(lag.reEmitting);
     events.set(lag.events);
