@@ -45,7 +45,7 @@ const FACTS = `
     union all
     select home, 'row security', relname, case when relrowsecurity and relforcerowsecurity then 'forced' else 'off' end from tab
     union all
-    select home, 'grants', relname, array(select a.grantee::regrole::text || '=' || a.privilege_type from aclexplode(relacl) a order by 1)::text from tab
+    select home, 'grants', relname, array(select replace(a.grantee::regrole::text, home, '<home>') || '=' || a.privilege_type from aclexplode(relacl) a order by 1)::text from tab
     union all
     select h.name, 'function', f.proname || '(' || pg_get_function_identity_arguments(f.oid) || ')', f.prosrc from pg_proc f join home h on h.oid = f.pronamespace),
   neutral as (select home, kind, object, replace(replace(definition, home || '.', ''), home, '<home>') as definition from fact)`;
@@ -53,11 +53,11 @@ const FACTS = `
 const DIGESTS = `${FACTS} select home, md5(string_agg(kind || ' ' || object || ' ' || definition, E'\\n' order by kind, object, definition)) as digest from neutral group by home`;
 
 const DIFFERENCES = `${FACTS},
-  is as (select * from neutral where home <> $2), should as (select * from neutral where home = $2)
-  select coalesce(i.home, h.name) as home, coalesce(i.kind, s.kind) as kind, coalesce(i.object, s.object) as object, s.definition as expected, i.definition as found
-  from (select name from home where name <> $2) h cross join should s
-  full join is i on i.home = h.name and i.kind = s.kind and i.object = s.object
-  where i.definition is distinct from s.definition order by 1, 2, 3`;
+  actual as (select * from neutral where home <> $2), wanted as (select * from neutral where home = $2),
+  wanted_everywhere as (select h.name as home, w.kind, w.object, w.definition from home h, wanted w where h.name <> $2)
+  select coalesce(a.home, w.home) as home, coalesce(a.kind, w.kind) as kind, coalesce(a.object, w.object) as object, w.definition as expected, a.definition as found
+  from wanted_everywhere w full join actual a on a.home = w.home and a.kind = w.kind and a.object = w.object
+  where a.definition is distinct from w.definition order by 1, 2, 3`;
 
 /**
  * Compares every home that has the release's migrations with one that is made for the purpose and taken back. Indexes that were
