@@ -7,7 +7,9 @@ import { openDataSources, registryWork } from './database';
 import { MemberController } from './member/member.http';
 import { MemberService } from './member/member.service';
 import { Migrations, MigrationsController } from './operations/migrations.http';
-import { ParkedController, ParkedMessages } from './operations/parked.http';
+import { ParkedMessages } from './operations/parked-messages';
+import { parkedMetrics } from './operations/parked-metrics';
+import { ParkedController } from './operations/parked.http';
 import { Operations } from './operations/operations';
 import { Placing } from './operations/placing';
 import { Provisioning } from './operations/provisioning';
@@ -61,6 +63,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     const purging = new Purging(operations, receipts, purger(databases), tenants, work);
     const migrations = new Migrations(databases, bundle, migrator(databases, bundle), report('migrations'));
 
+    parkedMetrics(runtime.work.direct, runtime.metrics);
     const everywhere = [HOME, ...clusters].map((cluster) => runtime.work.of(cluster).direct);
     if (common.roles.includes('relay')) {
       // one a database: each has its own news and checkpoints

@@ -5,6 +5,7 @@ import { login } from './commands/login';
 import { migrations } from './commands/migrations';
 import { parked } from './commands/parked';
 import { tenants } from './commands/tenants';
+import { topics } from './commands/topics';
 import { tokens } from './commands/tokens';
 import { usage } from './commands/usage';
 import { verify } from './commands/verify';
@@ -35,7 +36,7 @@ function parser(io: Io): Cli {
     .usage('$0 <command>\n\nMany tenants, one metered API. A client of the HTTP API alone.')
     .option('json', { type: 'boolean', default: false, describe: "The API's own JSON instead of tables", global: true })
     .option('url', { type: 'string', describe: 'Address of the API', global: true });
-  for (const commands of [tenants, tokens, keys, usage, events, parked, migrations]) commands(cli, act);
+  for (const commands of [tenants, tokens, keys, usage, events, parked, topics, migrations]) commands(cli, act);
   return login(verify(cli, io), io)
     .completion('completion', 'Print a completion script: weir completion >> ~/.bashrc')
     .example('$0 login --from .weir/standalone.json', 'after `npm start`')

@@ -227,7 +227,7 @@ describe('help', () => {
   it('names every command, has examples and the exit codes', async () => {
     const { code, out } = await weir(['--help']);
     expect(code).toBe(0);
-    for (const word of ['login', 'tenants', 'tokens', 'keys', 'usage', 'events', 'parked', 'migrations', 'completion', 'Examples:', 'Exit codes:']) expect(out).toContain(word);
+    for (const word of ['login', 'tenants', 'tokens', 'keys', 'usage', 'events', 'parked', 'topics', 'migrations', 'completion', 'Examples:', 'Exit codes:']) expect(out).toContain(word);
     expect((await weir(['keys', 'add', '--help'])).out).toContain('< key.txt');
   });
 
