@@ -106,7 +106,7 @@ async function applyControl(sql: Sql, bundle: Bundle): Promise<string[]> {
 }
 
 const newerDatabase = (id: string) =>
-  new AppError('database-version', 'conflict', `The database has migration ${id}, which this release does not know: it belongs to another version of Weir.`);
+  new AppError('database-version', 'conflict', `The database has migration ${id}, which this release does not know: it belongs to another version of Weir. Run that one, or begin with another data directory or database.`);
 
 const alteredMigration = (id: string) =>
-  new AppError('database-version', 'conflict', `Migration ${id} was applied in another form: the database belongs to another version of Weir.`);
+  new AppError('database-version', 'conflict', `Migration ${id} was applied in another form: the database belongs to another version of Weir. Run that one, or begin with another data directory or database.`);

@@ -6,6 +6,7 @@ import { startKms, type KmsAddress } from './parts/kms';
 import type { Environment, PartContext, Running } from './parts/part';
 import { startPostgresPart, type PostgresAddress } from './parts/postgres';
 import { startRedis, type RedisAddress } from './parts/redis';
+import { assertToolsFor } from './parts/tools';
 import { LEDGER_FILE, openLedger, type Ledger } from './process/ledger';
 
 interface Addresses {
@@ -51,6 +52,7 @@ export async function startParts<P extends PartName = PartName>(options: PartsOp
   const { environment, durable = true, progress = () => undefined } = options;
   const names = options.only ?? (PARTS as readonly P[]);
   const dataDir = resolve(options.dataDir);
+  assertToolsFor(names, cacheDir(environment), environment);
   const ledger = await openLedger(dataDir);
   if (!durable) await empty(dataDir);
   if (ledger.cleared.length > 0) progress(`stopped what an earlier run left: ${ledger.cleared.join(', ')}`);

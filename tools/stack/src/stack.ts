@@ -2,15 +2,15 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { mintToken } from '@weir/access';
 import { AppError } from '@weir/kernel';
-import { Health, startManagement } from '@weir/service-host';
+import { Health, assertListenable, parseSettings, startManagement } from '@weir/service-host';
 import { Registry, collectDefaultMetrics } from 'prom-client';
+import { settings, type StackConfig } from './config';
 import { ensureDemo, type DemoTenant } from './demo';
 import { startDistributed, type Distributed } from './distributed';
 import { repository, type Progress } from './install/cache';
 import type { StackOptions } from './options';
 import type { Environment } from './parts/part';
 import { startParts, type Parts } from './parts';
-import { isFree } from './process/free-port';
 import { describeParts, describeServices, readStackFile, writeStackFile, type StackFile } from './stack-file';
 
 export interface Stack {
@@ -35,10 +35,13 @@ export async function startOnly(options: StackOptions, environment: Environment,
 /** Servers, services, edge and demo. When one cannot start, what had been started is stopped. */
 export async function startStack(options: StackOptions, environment: Environment, progress: Progress): Promise<Stack> {
   if (!existsSync(join(repository(), 'dist', 'services'))) throw new AppError('not-built', 'invalid', 'there is nothing in dist/: npm run prepare');
-  const port = await portOf(environment, 'WEIR_PORT', 8080);
-  const managementPort = await portOf(environment, 'WEIR_MANAGEMENT_PORT', 9090);
+  const config = parseSettings(settings, environment);
+  const { port, managementPort } = config;
+  // before anything is started: it takes its time, and this is known at once
+  await assertListenable('127.0.0.1', port, 'WEIR_PORT');
+  await assertListenable('127.0.0.1', managementPort, 'WEIR_MANAGEMENT_PORT');
   const before = readStackFile(options.dataDir);
-  const given = environment['WEIR_OPERATOR_TOKEN'] || before.operatorToken;
+  const given = config.operatorToken ?? before.operatorToken;
   const operatorToken = given ?? mintToken({ mode: 'live' }).token;
 
   const dataDir = partsDir(options.dataDir);
@@ -71,7 +74,7 @@ export async function startStack(options: StackOptions, environment: Environment
     const known = before.tenants ?? [];
     // also before the demo: should that fail or be cut off, the operator's token is not lost
     write(known);
-    const tenants = environment['WEIR_DEMO'] === 'off' ? known : await demo(distributed, operatorToken, environment, known);
+    const tenants = config.demo === 'off' ? known : await demo(distributed, operatorToken, config, known);
     const startAgain = async () => {
       await distributed.startAgain();
       write(tenants);
@@ -83,8 +86,8 @@ export async function startStack(options: StackOptions, environment: Environment
   }
 }
 
-function demo({ url, simulator }: Distributed, operatorToken: string, environment: Environment, known: StackFile['tenants']): Promise<DemoTenant[]> {
-  return ensureDemo({ url, operatorToken, simulatorUrl: environment['WEIR_UPSTREAM_URL'] ? undefined : simulator.url, known });
+function demo({ url, simulator }: Distributed, operatorToken: string, { upstreamUrl }: StackConfig, known: StackFile['tenants']): Promise<DemoTenant[]> {
+  return ensureDemo({ url, operatorToken, simulatorUrl: upstreamUrl === undefined ? simulator.url : undefined, known });
 }
 
 /** Ready when every service has a replica that is. */
@@ -106,12 +109,4 @@ function ownMetrics(): Registry {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   return metrics;
-}
-
-/** Looked at before anything is started: a port in use is said at once. */
-async function portOf(environment: Environment, variable: string, fallback: number): Promise<number> {
-  const port = Number(environment[variable] || fallback);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new AppError('bad-configuration', 'invalid', `bad configuration: ${variable} is no port`);
-  if (port !== 0 && !(await isFree(port))) throw new AppError('port-in-use', 'invalid', `port ${port} is in use: set ${variable} to another, or to 0 for any`);
-  return port;
 }

