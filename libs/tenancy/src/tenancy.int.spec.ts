@@ -1,7 +1,8 @@
 import { newId, type TenantId } from '@weir/kernel';
 import { freshDatabase, type TestDatabase } from '@weir/testing';
 import { Client, type Pool } from 'pg';
-import { SERVICES, assertUnprivileged, collectBundle, createPool, loginOf, prepareDatabase, provisioner, schemaOf, unitOfWork, type UnitOfWork } from './index';
+import { SERVICES, assertUnprivileged, collectBundle, createPool, loginOf, prepareDatabase, provisioner, registerClusters, schemaOf, unitOfWork, type UnitOfWork } from './index';
+import { mortal } from './testing/mortal-pool';
 
 let database: TestDatabase;
 let one: Pool;
@@ -105,16 +106,34 @@ describe('provisioning', () => {
     expect(heads.rows).toEqual([{ position: '0' }]);
   });
 
-  it('R8 leaves nothing when it is killed before its commit, and a retry converges', async () => {
-    const id = newId('ten');
-    const killed = provisioner(migrator, { control: [], tenant: [{ id: 'x/0001', sql: 'select pg_terminate_backend(pg_backend_pid())', sha256: '' }] });
-    const quiet = () => undefined;
-    migrator.on('error', quiet);
-    await expect(killed.provision(id, 'schema')).rejects.toThrow();
-    expect((await admin.query('select 1 from pg_namespace where nspname = $1', [schemaOf(id)])).rowCount).toBe(0);
-    expect((await admin.query('select 1 from pg_roles where rolname = $1', [schemaOf(id)])).rowCount).toBe(0);
-    await provision(id);
-    expect((await admin.query('select 1 from pg_namespace where nspname = $1', [schemaOf(id)])).rowCount).toBe(1);
+  it.each(['schema', 'pooled', 'database'] as const)('R8 killed in front of each of its statements it leaves a whole tenant or none, and a retry converges (%s)', async (kind) => {
+    const eu = await freshDatabase();
+    const there = createPool({ url: eu.migratorUrl, name: 'spec/migrator', max: 2 });
+    const service = createPool({ url: eu.urlOf('tenant-registry'), name: 'spec', max: 1 });
+    const placement = kind === 'database' ? ({ kind, cluster: 'eu' } as const) : kind;
+    await registerClusters({ home: migrator, clusters: new Map([['eu', there]]) });
+    let steps = 0;
+    for (let diesAt = 1, survived = false; !survived; diesAt++) {
+      const id = newId('ten');
+      const [mortalHome, mortalEu] = [mortal(migrator, diesAt), mortal(there, diesAt)];
+      const once = provisioner({ home: mortalHome.pool, clusters: new Map([['eu', mortalEu.pool]]) }, collectBundle());
+      survived = await once.provision(id, placement).then(() => true, () => false);
+      steps = diesAt;
+
+      const home = kind === 'pooled' ? 'weir_pooled' : schemaOf(id);
+      const at = kind === 'database' ? there : migrator;
+      const count = async (text: string) => Number((await at.query(text, [kind === 'pooled' ? id : home])).rows[0].n);
+      const placed = Number((await at.query('select count(*) as n from weir.placements where tenant_id = $1', [id])).rows[0].n);
+      if (kind === 'pooled') expect(await rowsOf(at, id)).toBe(placed);
+      else expect(await count('select count(*) as n from pg_namespace where nspname = $1')).toBe(placed);
+
+      await provisioner({ home: migrator, clusters: new Map([['eu', there]]) }, collectBundle()).provision(id, placement);
+      const entered = unitOfWork({ home: one, clusters: new Map([['eu', service]]) }, 'tenant-registry').inTenant(id, (sql) => sql.query('select position from log_heads'));
+      await expect(entered).resolves.toMatchObject({ rows: [{ position: '0' }] });
+    }
+    expect(steps).toBeGreaterThan(4);
+    await Promise.all([there.end(), service.end()]);
+    await eu.drop();
   });
 
   it('applies a later release to every schema, once', async () => {
@@ -133,6 +152,21 @@ describe('provisioning', () => {
     expect(schemaOf(id)).toBe(`t_${id.slice(4)}`);
   });
 });
+
+/** As many rows as a tenant has in the pooled schema, which may not be there yet. */
+async function rowsOf(pool: Pool, id: TenantId): Promise<number> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    await client.query("select set_config('weir.tenant_id', $1, true)", [id]);
+    const there = await client.query("select to_regclass('weir_pooled.log_heads') is not null as there");
+    if (!there.rows[0].there) return 0;
+    return Number((await client.query('select count(*) as n from weir_pooled.log_heads where tenant_id = $1', [id])).rows[0].n);
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+}
 
 describe('the database', () => {
   it('R4 is refused by a service whose login is a superuser, bypasses row security or owns anything', async () => {
