@@ -11,21 +11,24 @@ const TIMEOUT_MS = 2_000;
 
 /** What /readyz says: each check with its state and age. Failed is 503; degraded is said and still 200. */
 export class Health {
-  private readonly checks = new Map<string, Check>();
+  private readonly checks = new Map<string, { check: Check; worst: CheckResult['state'] }>();
   /** Set while starting and stopping. */
   notReady: string | undefined = 'starting';
 
-  add(name: string, check: Check): void {
-    this.checks.set(name, check);
+  /** @param options.worst what a failing check amounts to; degraded where the process still answers without it */
+  add(name: string, check: Check, { worst = 'failed' }: { worst?: 'failed' | 'degraded' } = {}): void {
+    this.checks.set(name, { check, worst });
   }
 
   async report(): Promise<{ ready: boolean; checks: Record<string, CheckResult> }> {
-    const entries = await Promise.all([...this.checks].map(async ([name, check]) => [name, await run(check)] as const));
+    const entries = await Promise.all([...this.checks].map(async ([name, { check, worst }]) => [name, atWorst(worst, await run(check))] as const));
     const checks: Record<string, CheckResult> = Object.fromEntries(entries);
     if (this.notReady !== undefined) checks['process'] = { state: 'failed', detail: this.notReady };
     return { ready: Object.values(checks).every((check) => check.state !== 'failed'), checks };
   }
 }
+
+const atWorst = (worst: CheckResult['state'], result: CheckResult): CheckResult => (result.state === 'failed' ? { ...result, state: worst } : result);
 
 async function run(check: Check): Promise<CheckResult> {
   let timer: NodeJS.Timeout | undefined;

@@ -15,6 +15,7 @@ import { openApiDocument } from './openapi';
 import { ProblemFilter } from './problem';
 import type { Process, ServiceRuntime } from './runtime';
 import type { ServiceParts } from './service';
+import { stopEach } from './stops';
 
 const BODY_LIMIT = 1_048_576;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -71,7 +72,7 @@ async function start(options: HostOptions, stops: (() => Promise<unknown>)[]): P
   const app = await createApp(options);
   stops.unshift(() => app.close());
   const consumers = new BusServer(bus);
-  health.add('consumers', () => consumers.check());
+  health.add('consumers', () => consumers.check(), { worst: 'degraded' });
   app.connectMicroservice({ strategy: consumers });
   const document = openApiDocument(app, options.title, options.version);
   for (const { parts } of services) Object.assign(document.paths, parts.paths);
@@ -102,9 +103,7 @@ async function start(options: HostOptions, stops: (() => Promise<unknown>)[]): P
 }
 
 async function stopServices({ process, services }: HostOptions): Promise<void> {
-  for (const { runtime } of services) await runtime.stopAll();
-  await process.states.stop();
-  await process.bus.close();
+  await stopEach([...services.map(({ runtime }) => runtime.stopAll), () => process.states.stop(), () => process.bus.close()]);
 }
 
 const IDLE_SWEEP_MS = 50;

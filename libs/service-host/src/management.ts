@@ -20,14 +20,14 @@ export async function startManagement(options: { host: string; port: number; hea
     }
     if (path === '/metrics') {
       response.writeHead(200, { 'content-type': metrics.contentType });
-      response.end(await metrics.metrics());
+      response.end(await gathered(metrics));
       return;
     }
     json(response, 404, { detail: 'There are /livez, /readyz and /metrics here.' });
   }
 
   const server: Server = createServer((request, response) => {
-    answer((request.url ?? '/').split('?')[0] ?? '/', response).catch((error: Error) => json(response, 500, { detail: error.message }));
+    answer((request.url ?? '/').split('?')[0] ?? '/', response).catch((error: Error) => (response.headersSent ? response.destroy() : json(response, 500, { detail: error.message })));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -42,6 +42,15 @@ export async function startManagement(options: { host: string; port: number; hea
         server.closeAllConnections();
       }),
   };
+}
+
+/** What asks a database fails when that is away, which is when all the others are looked at: it is left out, and counted. */
+async function gathered(metrics: Registry): Promise<string> {
+  const names = metrics.getMetricsAsArray().map(({ name }) => name);
+  const texts = await Promise.allSettled(names.map((name) => metrics.getSingleMetricAsString(name)));
+  const failed = texts.filter(({ status }) => status === 'rejected').length;
+  const told = texts.flatMap((text) => (text.status === 'fulfilled' ? [text.value] : []));
+  return [...told, `# HELP weir_metrics_failed Metrics that could not be had now\n# TYPE weir_metrics_failed gauge\nweir_metrics_failed ${failed}`, ''].join('\n\n');
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {

@@ -9,6 +9,7 @@ import { assertUnprivileged, collectBundle, createPool, neededBy, openClusters, 
 import { countedBus } from './bus-metrics';
 import type { CommonConfig } from './config';
 import { Health } from './health';
+import { stopEach } from './stops';
 
 /** What a process has once, however many services live in it. */
 export interface Process {
@@ -91,10 +92,11 @@ export function createProcess(options: { config: CommonConfig; log: Logger; bus:
   const states = new StateReader({ bus, clock, staleAfterMs: config.staleAfterMs, onError: (error) => log.error({ err: error }, 'state reader') });
   const access = new Access(states, clock, config.operatorToken);
   const health = new Health();
+  // commands go into the logs and wait there for the relay: a bus that is away must not take every replica out of the edge's sight (E7)
   health.add('bus', async () => {
     await bus.ping();
     return { state: 'ok' };
-  });
+  }, { worst: 'degraded' });
   health.add('states', () => {
     if (!states.ready) return { state: 'failed', detail: 'reading the state topics' };
     const ageMs = Math.round(states.ageMs());
@@ -129,8 +131,7 @@ export function createRuntime(process: Process, name: ServiceName, common: Commo
     events: eventLog(work),
     onStop: (stop) => void stops.unshift(stop),
     stopAll: async () => {
-      for (const stop of stops) await stop();
-      await Promise.all([pool, ...databases.clusters.values()].map((one) => one.end()));
+      await stopEach([...stops, ...[pool, ...databases.clusters.values()].map((one) => () => one.end())]);
     },
   };
 }
