@@ -17,7 +17,8 @@ export const UNSETTLED_SOON = { WEIR_UNSETTLED_AFTER_MS: '5000', WEIR_UNSETTLED_
 export class DistributedShape {
   private readonly dataDir = mkdtempSync(join(tmpdir(), 'weir-journey-'));
   private readonly database = `weir_journey_${randomBytes(5).toString('hex')}`;
-  private readonly prefix = freshPrefix();
+  /** Before every topic and group. */
+  readonly prefix = freshPrefix();
   private parts: Parts | undefined;
   private running: Distributed | undefined;
 
