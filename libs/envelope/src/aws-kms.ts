@@ -1,4 +1,5 @@
-import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import { DecryptCommand, GenerateDataKeyCommand, KMSClient, ReEncryptCommand } from '@aws-sdk/client-kms';
+import { PLATFORM } from '@weir/kernel';
 import { unreadableSecret } from './errors';
 import { DATA_KEY_BYTES, type KeyEncryption } from './key-encryption';
 import { kmsTrouble } from './kms-trouble';
@@ -14,6 +15,9 @@ export interface AwsKmsOptions {
   readonly maxAttempts?: number;
 }
 
+// Allowed by the same policy as every other context; no data key has version 0.
+const NOBODYS = { tenant_id: PLATFORM, purpose: 'upstream-key', data_key_version: '0' };
+
 // KMS takes ciphertexts of up to 6,144 bytes; longer ones are not its own.
 const MAX_WRAPPED_BYTES = 6144;
 
@@ -27,7 +31,7 @@ export function awsKmsKeyEncryption(options: AwsKmsOptions): KeyEncryption {
   });
   const deadline = () => ({ abortSignal: AbortSignal.timeout(timeoutMs) });
 
-  return {
+  const kms: KeyEncryption = {
     name: 'aws-kms',
     async generateDataKey(context) {
       const command = new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext: { ...context } });
@@ -54,8 +58,34 @@ export function awsKmsKeyEncryption(options: AwsKmsOptions): KeyEncryption {
       throw unreadableSecret();
     },
 
+    async rewrap({ wrapped, kekId }, context) {
+      if (wrapped.length < 1 || wrapped.length > MAX_WRAPPED_BYTES) throw unreadableSecret();
+      const command = new ReEncryptCommand({
+        CiphertextBlob: wrapped,
+        SourceKeyId: kekId,
+        SourceEncryptionContext: { ...context },
+        DestinationKeyId: keyId,
+        DestinationEncryptionContext: { ...context },
+      });
+      const answer = await client.send(command, deadline()).catch((error: unknown) => {
+        throw kmsTrouble('ReEncrypt', error);
+      });
+      const rewrapped = Buffer.from(answer.CiphertextBlob ?? []);
+      if (rewrapped.length === 0) throw kmsTrouble('ReEncrypt', new Error('the answer holds no ciphertext'));
+      return { wrapped: rewrapped, kekId: answer.KeyId ?? keyId };
+    },
+
+    // an alias or an id is told apart from the key that it means by what KMS answers
+    turnOver: async () => {
+      const { plaintext, kekId } = await kms.generateDataKey(NOBODYS);
+      plaintext.fill(0);
+      return kekId;
+    },
+    retireOthers: async () => undefined,
+
     close: () => client.destroy(),
   };
+  return kms;
 }
 
 /** The SDK's own bytes, not a copy of them: there is one place to overwrite. */

@@ -69,6 +69,27 @@ export function keyEncryptionConformance(open: () => KeyEncryption): void {
       );
   });
 
+  it('rewraps a data key in its context alone: the same key, under the key-encryption key of today', async () => {
+    const { plaintext, ...wrapped } = await keys.generateDataKey(context);
+    const rewrapped = await keys.rewrap(wrapped, context);
+    expect(rewrapped.wrapped).not.toEqual(wrapped.wrapped);
+    expect(await keys.unwrap(rewrapped, context)).toEqual(plaintext);
+    expect(await code(keys.rewrap(wrapped, { ...context, tenant_id: 'ten_b' }))).toBe('unreadable-secret');
+    expect(await code(keys.unwrap(rewrapped, { ...context, tenant_id: 'ten_b' }))).toBe('unreadable-secret');
+  });
+
+  it('names the key that new data keys go under after it was turned over; what is under an older one stays readable and is rewrapped', async () => {
+    const { plaintext, ...before } = await keys.generateDataKey(context);
+    const kekId = await keys.turnOver('rot_1');
+    expect(await keys.turnOver('rot_1')).toBe(kekId);
+    expect((await keys.generateDataKey(context)).kekId).toBe(kekId);
+    expect(await keys.unwrap(before, context)).toEqual(plaintext);
+    const after = await keys.rewrap(before, context);
+    expect(after.kekId).toBe(kekId);
+    await keys.retireOthers(kekId);
+    expect(await keys.unwrap(after, context)).toEqual(plaintext);
+  });
+
   it('does not open under a key-encryption key that it does not hold', async () => {
     const { wrapped }: WrappedKey = await keys.generateDataKey(context);
     expect(await code(keys.unwrap({ wrapped, kekId: '00000000-0000-0000-0000-000000000000' }, context))).toBe(

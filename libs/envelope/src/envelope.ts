@@ -13,7 +13,7 @@ export interface EnvelopeOptions {
 }
 
 export interface EnvelopeStats extends DataKeyStats {
-  /** Requests made to the key-encryption service: data keys made and unwrapped, failures included. */
+  /** Requests made to the key-encryption service: data keys made, unwrapped and rewrapped, failures included. */
   readonly keyEncryptionCalls: number;
   /** HKDF runs for opening; the other opens found their message key in memory. */
   readonly derivations: number;
@@ -40,6 +40,23 @@ export class Envelope {
     const { plaintext, wrapped, kekId } = await this.keyEncryption.generateDataKey(encryptionContext({ tenantId, purpose, version }));
     plaintext.fill(0);
     return { tenantId, purpose, version, kekId, wrapped };
+  }
+
+  /** The same data key under the key-encryption key of today; what is sealed under it stays as it is. */
+  async rewrapDataKey(dataKey: WrappedDataKey): Promise<WrappedDataKey> {
+    this.created++;
+    return { ...dataKey, ...(await this.keyEncryption.rewrap(dataKey, encryptionContext(dataKey))) };
+  }
+
+  /** See {@link KeyEncryption.turnOver}. */
+  turnOver(label: string): Promise<string> {
+    this.created++;
+    return this.keyEncryption.turnOver(label);
+  }
+
+  /** See {@link KeyEncryption.retireOthers}. */
+  retireOthers(kekId: string): Promise<void> {
+    return this.keyEncryption.retireOthers(kekId);
   }
 
   /**

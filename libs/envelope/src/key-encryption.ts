@@ -24,6 +24,15 @@ export interface KeyEncryption {
   generateDataKey(context: EncryptionContext): Promise<WrappedKey & { readonly plaintext: Buffer }>;
   /** The 32 bytes of a data key; the caller owns the buffer and overwrites it after use. */
   unwrap(key: WrappedKey, context: EncryptionContext): Promise<Buffer>;
+  /** The same data key under the key that new ones go under, without its plaintext leaving the holder where that can be helped. */
+  rewrap(key: WrappedKey, context: EncryptionContext): Promise<WrappedKey>;
+  /**
+   * The key that new data keys go under from now on. Where Weir holds the key itself, a new one is made, once a label; AWS KMS's keys are
+   * turned over by their administrator, and the configured one is named.
+   */
+  turnOver(label: string): Promise<string>;
+  /** Nothing is wrapped under any other than `kekId` any more: what Weir holds of the others is destroyed. */
+  retireOthers(kekId: string): Promise<void>;
   /** Lets go of sockets and of key material; the adapter is not used afterwards. */
   close(): void;
 }

@@ -3,19 +3,47 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { AppError } from '@weir/kernel';
 
-const TEXT = /^weir-key-encryption-key-v1:([0-9a-f]{64})\n$/;
+const LINE = /^weir-key-encryption-key-v1:([0-9a-f]{64})(?: ([\x21-\x7e]{1,64}))?$/;
+
+/** A key-encryption key of the file; the label says which turning over made it. */
+export interface FileKey {
+  readonly key: Buffer;
+  readonly label: string | undefined;
+}
 
 /**
- * The 32 bytes of the key file, which is made with mode 0600 when it is absent. Of several processes that start at once, all get the
- * same key.
+ * The keys of the file, the one that wraps first. The file is made with mode 0600 and one key when it is absent. Of several processes that
+ * start at once, all get the same.
  *
  * @throws AppError `key-file-exposed` when others may read it, `key-file-unreadable` when it is not such a file.
  */
-export function readOrCreateKeyFile(file: string): Buffer {
+export function readOrCreateKeyFile(file: string): FileKey[] {
   return read(file) ?? create(file);
 }
 
-function read(file: string): Buffer | undefined {
+/** Puts a new key before the others, once a label. */
+export function addToKeyFile(file: string, label: string): void {
+  const keys = readOrCreateKeyFile(file);
+  if (!keys.some((one) => one.label === label)) replace(file, [{ key: randomBytes(32), label }, ...keys]);
+  wipe(keys);
+}
+
+export function removeFromKeyFile(file: string, unwanted: (key: Buffer) => boolean): void {
+  const keys = readOrCreateKeyFile(file);
+  const left = keys.filter(({ key }) => !unwanted(key));
+  if (left.length > 0 && left.length < keys.length) replace(file, left);
+  wipe(keys);
+}
+
+/** Changes with the file's content: it is replaced and never written into. */
+export const keyFileStamp = (file: string): string => {
+  const { ino, mtimeMs, size } = fs.statSync(file);
+  return `${ino}/${mtimeMs}/${size}`;
+};
+
+const wipe = (keys: readonly FileKey[]): void => keys.forEach(({ key }) => key.fill(0));
+
+function read(file: string): FileKey[] | undefined {
   let fd: number;
   try {
     fd = fs.openSync(file, 'r');
@@ -33,17 +61,22 @@ function read(file: string): Buffer | undefined {
   }
 }
 
-function parse(file: string, text: string): Buffer {
-  const hex = TEXT.exec(text)?.[1];
-  if (!hex) throw unreadable(file);
-  return Buffer.from(hex, 'hex');
+function parse(file: string, text: string): FileKey[] {
+  if (!text.endsWith('\n')) throw unreadable(file);
+  return text
+    .slice(0, -1)
+    .split('\n')
+    .map((line) => {
+      const [, hex, label] = LINE.exec(line) ?? [];
+      if (hex === undefined) throw unreadable(file);
+      return { key: Buffer.from(hex, 'hex'), label };
+    });
 }
 
 /** Written whole and then linked into place: no reader sees half a key, and the second of two writers loses and reads the first's. */
-function create(file: string): Buffer {
+function create(file: string): FileKey[] {
   fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  fs.writeFileSync(draft, `weir-key-encryption-key-v1:${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  const draft = draftOf(file, [{ key: randomBytes(32), label: undefined }]);
   try {
     fs.linkSync(draft, file);
   } catch (error) {
@@ -52,9 +85,22 @@ function create(file: string): Buffer {
     fs.unlinkSync(draft);
   }
   syncDirectory(path.dirname(file));
-  const key = read(file);
-  if (!key) throw unreadable(file);
-  return key;
+  const keys = read(file);
+  if (!keys) throw unreadable(file);
+  return keys;
+}
+
+/** A reader finds the file of before or of after, whole. */
+function replace(file: string, keys: readonly FileKey[]): void {
+  fs.renameSync(draftOf(file, keys), file);
+  syncDirectory(path.dirname(file));
+}
+
+function draftOf(file: string, keys: readonly FileKey[]): string {
+  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  const lines = keys.map(({ key, label }) => `weir-key-encryption-key-v1:${key.toString('hex')}${label === undefined ? '' : ` ${label}`}\n`);
+  fs.writeFileSync(draft, lines.join(''), { mode: 0o600, flag: 'wx', flush: true });
+  return draft;
 }
 
 /** A key that a power cut takes back would take everything sealed under it along. */

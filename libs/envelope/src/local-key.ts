@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { keyEncryptionRefused, unreadableSecret } from './errors';
 import { DATA_KEY_BYTES, type EncryptionContext, type KeyEncryption, type WrappedKey } from './key-encryption';
-import { readOrCreateKeyFile } from './key-file';
+import { addToKeyFile, keyFileStamp, readOrCreateKeyFile, removeFromKeyFile } from './key-file';
 
 const CIPHER = 'aes-256-gcm';
 const FORMAT_VERSION = 1;
@@ -10,37 +10,94 @@ const CIPHERTEXT_AT = NONCE_AT + 12;
 const TAG_AT = CIPHERTEXT_AT + DATA_KEY_BYTES;
 const WRAPPED_BYTES = TAG_AT + 16;
 
-/**
- * Wraps data keys under a 256-bit key in a file, made on first use. For one machine: whoever reads the file reads everything. Wrapped:
- * version (1), nonce (12), ciphertext (32), tag (16). Nonces are random, good for 2^32 data keys.
- */
-export function localKeyEncryption(options: { keyFile: string }): KeyEncryption {
-  return localKeyEncryptionOf(readOrCreateKeyFile(options.keyFile));
+/** Where the key-encryption keys come from. */
+interface KeySource {
+  /** The one that wraps first; the caller owns the buffers. */
+  read(): Buffer[];
+  /** Changes when `read` would answer something else. */
+  stamp(): string;
+  turnOver(label: string): void;
+  retire(unwanted: (kek: Buffer) => boolean): void;
 }
 
-/** As {@link localKeyEncryption}, with the key itself; `close` overwrites it. */
+/**
+ * Wraps data keys under a 256-bit key in a file, made on first use. For one machine: whoever reads the file reads everything. Wrapped:
+ * version (1), nonce (12), ciphertext (32), tag (16). Nonces are random, good for 2^32 data keys. Older keys of the file unwrap still; what
+ * another process changes in the file is noticed.
+ */
+export function localKeyEncryption({ keyFile }: { keyFile: string }): KeyEncryption {
+  return over({
+    read: () => readOrCreateKeyFile(keyFile).map(({ key }) => key),
+    stamp: () => keyFileStamp(keyFile),
+    turnOver: (label) => addToKeyFile(keyFile, label),
+    retire: (unwanted) => removeFromKeyFile(keyFile, unwanted),
+  });
+}
+
+/** As {@link localKeyEncryption}, with the key itself and that one for ever; `close` overwrites it. */
 export function localKeyEncryptionOf(kek: Buffer): KeyEncryption {
-  const kekId = `local:${createHmac('sha256', kek).update('weir/local-kek-id').digest('hex').slice(0, 16)}`;
+  return over({ read: () => [kek], stamp: () => '', turnOver: () => undefined, retire: () => undefined });
+}
+
+const kekIdOf = (kek: Buffer): string => `local:${createHmac('sha256', kek).update('weir/local-kek-id').digest('hex').slice(0, 16)}`;
+
+function over(source: KeySource): KeyEncryption {
+  let keys = new Map(source.read().map((kek) => [kekIdOf(kek), kek]));
+  let stamp = source.stamp();
   let closed = false;
-  const requireUsable = (named: string) => {
+
+  const reread = (): void => {
     if (closed) throw keyEncryptionRefused(new Error('the local key-encryption key is closed'));
-    if (named !== kekId) throw keyEncryptionRefused(new Error(`wrapped under ${named}, but the key file holds ${kekId}`));
+    const now = source.stamp();
+    if (now === stamp) return;
+    const before = keys;
+    keys = new Map(source.read().map((kek) => [kekIdOf(kek), kek]));
+    stamp = now;
+    for (const kek of before.values()) kek.fill(0);
+  };
+  const current = (): [string, Buffer] => {
+    reread();
+    const [first] = keys;
+    if (first === undefined) throw keyEncryptionRefused(new Error('the key file holds no key'));
+    return first;
+  };
+  const named = (kekId: string): Buffer => {
+    if (!keys.has(kekId)) reread();
+    const kek = closed ? undefined : keys.get(kekId);
+    if (kek === undefined) throw keyEncryptionRefused(new Error(`wrapped under ${kekId}, which the key file does not hold`));
+    return kek;
   };
 
   return {
     name: 'local',
     async generateDataKey(context) {
-      requireUsable(kekId);
+      const [kekId, kek] = current();
       const plaintext = randomBytes(DATA_KEY_BYTES);
       return { plaintext, wrapped: wrap(kek, plaintext, context), kekId };
     },
     async unwrap(key: WrappedKey, context) {
-      requireUsable(key.kekId);
-      return unwrap(kek, key.wrapped, context);
+      return unwrap(named(key.kekId), key.wrapped, context);
+    },
+    async rewrap(key, context) {
+      const [kekId, kek] = current();
+      const plaintext = unwrap(named(key.kekId), key.wrapped, context);
+      const wrapped = wrap(kek, plaintext, context);
+      plaintext.fill(0);
+      return { kekId, wrapped };
+    },
+    async turnOver(label) {
+      current();
+      source.turnOver(label);
+      return current()[0];
+    },
+    async retireOthers(kekId) {
+      named(kekId);
+      source.retire((kek) => kekIdOf(kek) !== kekId);
+      reread();
     },
     close() {
       closed = true;
-      kek.fill(0);
+      for (const kek of keys.values()) kek.fill(0);
     },
   };
 }

@@ -28,6 +28,28 @@ describe('key encryption by a local key', () => {
     after.close();
   });
 
+  it('turned over by one process is turned over for all; a retired key is gone from the file and from their memory', async () => {
+    const keyFile = join(dir, 'turned.key');
+    const [vault, fetcher] = [localKeyEncryption({ keyFile }), localKeyEncryption({ keyFile })];
+    const old = await vault.generateDataKey(context);
+    const kekId = await vault.turnOver('rot_1');
+    expect(kekId).not.toBe(old.kekId);
+    expect((await fetcher.generateDataKey(context)).kekId).toBe(kekId);
+    expect(readFileSync(keyFile, 'utf8').trimEnd().split('\n')).toHaveLength(2);
+
+    const rewrapped = await vault.rewrap(old, context);
+    expect(await fetcher.unwrap(rewrapped, context)).toEqual(old.plaintext);
+    await vault.retireOthers(kekId);
+    expect(readFileSync(keyFile, 'utf8').trimEnd().split('\n')).toHaveLength(1);
+    expect(statSync(keyFile).mode & 0o777).toBe(0o600);
+    await fetcher.generateDataKey(context);
+    for (const one of [vault, fetcher]) {
+      await expect(one.unwrap(old, context)).rejects.toMatchObject({ code: 'key-encryption-refused' });
+      expect(await one.unwrap(rewrapped, context)).toEqual(old.plaintext);
+      one.close();
+    }
+  });
+
   it('refuses what another key file wrapped, and everything once it is closed', async () => {
     const [one, other] = [
       localKeyEncryption({ keyFile: join(dir, 'one.key') }),
