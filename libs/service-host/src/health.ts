@@ -20,6 +20,12 @@ export class Health {
     this.checks.set(name, { check, worst });
   }
 
+  /** The process answers without what that check looks at: its loss is said, and no reason to be taken out of the edge's sight. */
+  tolerate(name: string): void {
+    const known = this.checks.get(name);
+    if (known !== undefined) this.checks.set(name, { ...known, worst: 'degraded' });
+  }
+
   async report(): Promise<{ ready: boolean; checks: Record<string, CheckResult> }> {
     const entries = await Promise.all([...this.checks].map(async ([name, { check, worst }]) => [name, atWorst(worst, await run(check))] as const));
     const checks: Record<string, CheckResult> = Object.fromEntries(entries);

@@ -53,6 +53,28 @@ describe('a fetcher', () => {
     expect((await fetcher.records(demand)).reduce((sum, { admitted }) => sum + admitted, 0)).toBe(100);
   }, 20_000);
 
+  it('lets go of callers whom it holds when it is told to stop: their wait would outlast the grace (F12, E13)', async () => {
+    const waiter = await fetcher.newTenant({ terms: { bucket: { capacity: 1, refillPerSecond: 0.05 }, maxWaitMs: 30_000 } });
+    expect((await waiter.call('/userid/?username=first')).status).toBe(200);
+    const held = waiter.call('/userid/?username=second', { 'weir-max-wait': '30' });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const started = Date.now();
+    await fetcher.stopService();
+    expect(Date.now() - started).toBeLessThan(5_000);
+    expect(await held).toMatchObject({ status: 429, body: { code: 'rate-limited', limitedBy: 'tenant-bucket' } });
+  }, 20_000);
+
+  it('stays in the edge’s sight while the database is away: no call asks it anything', async () => {
+    const ready = async () => {
+      const response = await fetch(`${fetcher.managementUrl}/readyz`);
+      return [response.status, ((await response.json()) as { checks: Record<string, { state: string }> }).checks['database upstream-fetcher']?.state];
+    };
+    expect(await ready()).toEqual([200, 'ok']);
+    await fetcher.loseDatabase();
+    expect(await ready()).toEqual([200, 'degraded']);
+    expect((await tenant.call('/userid/?username=somebody')).status).toBe(200);
+  }, 20_000);
+
   it('shares cache and limits with the other processes, through Redis', async () => {
     const redis = await freshRedis();
     const environment = { WEIR_LIMITER: 'redis', WEIR_REDIS_URL: redis.url };

@@ -30,6 +30,7 @@ export interface FetcherPorts {
 
 /** Time for what is under way at the end: calls that have left, then what is on its way to the bus. */
 const DRAIN_MS = 10_000;
+const SNAPSHOT_DRAIN_MS = 2_000;
 /** Attempts, their pauses and a little more: no slot ends under a call that is alive. */
 const ATTEMPTS_AT_MOST = 4;
 const LEASE_SLACK_MS = 15_000;
@@ -43,6 +44,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     const { access, bus, clock, log, metrics: registry, onStop } = runtime;
     const onError = (error: unknown) => log.warn({ err: error }, 'upstream fetcher');
     const random = Math.random;
+    const stopping = new AbortController();
 
     const tables = openTables(runtime.states, access);
     const envelope = openEnvelope({ ...config, dataDir: runtime.common.dataDir });
@@ -75,6 +77,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       catalog: tiklive,
       demand,
       clock,
+      stopping: stopping.signal,
       leaseMs: config.upstreamTimeoutMs * ATTEMPTS_AT_MOST + LONGEST_WAIT_MS + LEASE_SLACK_MS,
     });
     const fetch = createFetch({
@@ -86,6 +89,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       breaker: createBreaker(clock),
       rest: keyRest(clock),
       budget: retryBudget(),
+      stopping: stopping.signal,
       metrics,
       clock,
       random,
@@ -107,6 +111,8 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       onError,
     });
 
+    // snapshots alone are lost and missed without it
+    runtime.health.tolerate(`database ${runtime.name}`);
     runtime.health.add('usage', () =>
       journal.away
         ? { state: 'degraded', detail: 'the bus takes no usage records: calls are answered 503 not-accountable' }
@@ -115,10 +121,11 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     onStop(async () => {
       await flights.landed();
       demand.stop();
-      await snapshots.drained();
       const left = await journal.drain(DRAIN_MS);
       if (left > 0)
         log.error({ records: left }, 'usage records could not be published before the end; their holds become unsettled');
+      const unstored = await snapshots.drain(SNAPSHOT_DRAIN_MS);
+      if (unstored > 0) log.warn({ snapshots: unstored }, 'snapshots could not be stored before the end; the next calls bring them again');
       await Promise.all([live.close(), test.close(), cache.close(), limiter.close()]);
       envelope.close();
     });
@@ -129,7 +136,10 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
         controllers: [CatalogController, UserSnapshotController],
         providers: [{ provide: UserSnapshots, useValue: snapshots }],
       },
-      routes: callRoute({ call, basePath: tiklive.basePath, metrics, clock, log }),
+      routes: (fastify) => {
+        fastify.addHook('preClose', async () => stopping.abort());
+        callRoute({ call, basePath: tiklive.basePath, metrics, clock, log })(fastify);
+      },
       paths: openApiPaths(tiklive),
     };
   },

@@ -23,6 +23,8 @@ export interface AdmissionParts {
   readonly catalog: Catalog;
   readonly demand: DemandCount;
   readonly clock: Clock;
+  /** The process is stopping: nobody is held any longer. */
+  readonly stopping: AbortSignal;
   /** How long a slot is held for a call that never comes back: more than its attempts can take. */
   readonly leaseMs: number;
 }
@@ -47,7 +49,7 @@ export interface Admission {
 const SIMULATOR_RATE = { perMinute: 60_000, burst: 1_000 };
 
 export function createAdmissionSteps(parts: AdmissionParts): Admission {
-  const { admissions, tables, catalog, demand, clock, leaseMs } = parts;
+  const { admissions, tables, catalog, demand, clock, stopping, leaseMs } = parts;
   const limitsOf = rememberedLimits(parts);
 
   function refuse(call: Call, keyId: string | undefined, refusal: Refused): never {
@@ -75,9 +77,9 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
       call.shown.limits = answer.limits;
       if (answer.admitted) return answer;
       const waitMs = answer.retryAfterMs ?? Infinity;
-      if (clock() + waitMs > call.waitUntil) refuse(call, call.keys.candidates[0]?.key.id, answer);
+      if (stopping.aborted || clock() + waitMs > call.waitUntil) refuse(call, call.keys.candidates[0]?.key.id, answer);
       demand.waited(call.tenant.id, call.keys.candidates[0]?.key.id ?? NO_KEY, waitMs);
-      await sleep(waitMs);
+      await sleep(waitMs, stopping);
     }
   }
 

@@ -19,13 +19,15 @@ export interface FetchParts extends SettleParts {
   /** By the token's mode. */
   readonly upstreams: Readonly<Record<TokenMode, Upstream>>;
   readonly budget: RetryBudget;
+  /** The process is stopping: nobody is held any longer. */
+  readonly stopping: AbortSignal;
 }
 
 const MOST_RETRIES = 2;
 
 /** Steps 5 to 9 of a call that the cache could not answer: over its keys, and on each at most two retries. */
 export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<Fetched> {
-  const { catalog, admission, envelope, journal, upstreams, breaker, rest, budget, metrics, clock, random } = parts;
+  const { catalog, admission, envelope, journal, upstreams, breaker, rest, budget, stopping, metrics, clock, random } = parts;
   const settle = createSettle(parts);
 
   return async function fetch(call) {
@@ -36,8 +38,8 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
       if (outcome.is === 'fetched') return outcome.fetched;
       const { error } = outcome;
       const waitMs = error.code === 'rate-limited' ? (error.retryAfter ?? Infinity) * 1_000 : Infinity;
-      if (clock() + waitMs > call.waitUntil) throw error;
-      await sleep(waitMs);
+      if (stopping.aborted || clock() + waitMs > call.waitUntil) throw error;
+      await sleep(waitMs, stopping);
     }
   };
 

@@ -1,5 +1,5 @@
 import type { TenantId } from '@weir/kernel';
-import { rfc3339 } from '@weir/kernel';
+import { rfc3339, sleep } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import type { Endpoint } from '@weir/upstream-catalog';
 
@@ -84,9 +84,13 @@ export class UserSnapshots {
     );
   }
 
-  /** Resolves when nothing is waiting. */
-  async drained(): Promise<void> {
-    if (this.busy > 0) await new Promise<void>((resolve) => this.idle.push(resolve));
+  /** Resolves when nothing is waiting, or after the grace; says how many are not stored. */
+  async drain(graceMs: number): Promise<number> {
+    if (this.busy === 0) return 0;
+    const over = new AbortController();
+    await Promise.race([new Promise<void>((resolve) => this.idle.push(resolve)), sleep(graceMs, over.signal)]);
+    over.abort();
+    return this.waiting.length + this.busy;
   }
 
   private async store(): Promise<void> {

@@ -64,6 +64,7 @@ export interface SpecTenant {
 /** A fetcher as its own process runs it, on the Postgres bus; the other services' states are published as they would be. */
 export interface RunningFetcher {
   readonly url: string;
+  readonly managementUrl: string;
   newTenant(options?: {
     terms?: Partial<PlanTerms>;
     state?: Partial<TenantState>;
@@ -81,11 +82,14 @@ export interface RunningFetcher {
   usageOf(tenant: SpecTenant): Promise<Usage[]>;
   /** Publishing of usage fails at once, or hangs, until it is 'up' again. */
   setBus(state: 'up' | 'failing' | 'hanging'): void;
+  /** Its pool answers nothing any more; the bus goes on. */
+  loseDatabase(): Promise<void>;
   /** As SIGTERM does; the bus can still be read. */
   stopService(): Promise<void>;
   stop(): Promise<void>;
 }
 
+const away = () => Promise.reject(Object.assign(new Error('the database is away'), { code: 'ECONNREFUSED' }));
 const free = { amount: '0', currency: 'EUR' };
 export const ROOMY: PlanTerms = {
   dailyCredits: 100_000,
@@ -145,7 +149,9 @@ export async function startFetcher({
   );
   const log = createLogger(config, 'upstream-fetcher');
   const pool = await openPool({ name: 'upstream-fetcher', common: config, log });
-  const realBus = openBus(config, 'upstream-fetcher', pool, log);
+  // its own, so that a spec may lose the database and keep the bus
+  const busPool = await openPool({ name: 'upstream-fetcher', common: config, log });
+  const realBus = openBus(config, 'upstream-fetcher', busPool, log);
   let busState: 'up' | 'failing' | 'hanging' = 'up';
   let resume: (() => void)[] = [];
   const bus: Bus = Object.assign(Object.create(realBus) as Bus, {
@@ -220,6 +226,7 @@ export async function startFetcher({
 
   return {
     url: host.url,
+    managementUrl: host.managementUrl,
     request,
     records,
 
@@ -286,11 +293,13 @@ export async function startFetcher({
       busState = state;
       if (state !== 'hanging') for (const go of resume.splice(0)) go();
     },
+    loseDatabase: async () => void Object.assign(pool, { query: away, connect: away }),
     stopService: () => (stopped ??= host.stop()),
     async stop() {
       resume = [];
       await (stopped ??= host.stop());
       await specBus.close();
+      await busPool.end();
       await migrator.end();
       envelope.close();
     },
