@@ -8,6 +8,8 @@ module.exports = {
   rootDir: __dirname,
   roots: ['<rootDir>/libs', '<rootDir>/services', '<rootDir>/tools'],
   testMatch: ['**/*.spec.ts'],
+  // minutes rather than seconds each: npm run test:nightly
+  testPathIgnorePatterns: ['/node_modules/', ...(process.env.WEIR_NIGHTLY ? [] : ['\\.nightly\\.spec\\.ts$'])],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.nx'],
   testEnvironment: 'node',
   transform: { '^.+\\.ts$': ['@swc/jest', transformOptions] },

@@ -1,5 +1,5 @@
 // What `npm test` calls: builds, sees that the machine has what the servers need, runs Jest over everything or what the arguments
-// name, and closes with one plain line.
+// name, and closes with one plain line. With --nightly also what takes minutes (*.nightly.spec.ts).
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const report = join(root, 'reports', 'tests.json');
 const require = createRequire(import.meta.url);
+const nightly = process.argv.includes('--nightly');
+const argv = process.argv.slice(2).filter((arg) => arg !== '--nightly');
 
 function fail(message) {
   process.stderr.write(`weir: ${message}\n`);
@@ -38,8 +40,8 @@ rmSync(report, { force: true });
 const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', '--disable-warning=TimeoutNegativeWarning'];
 const jest = spawn(
   process.execPath,
-  [...options, join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '-c', 'jest.config.cjs', '--json', `--outputFile=${report}`, ...process.argv.slice(2)],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: options.join(' '), KAFKAJS_NO_PARTITIONER_WARNING: '1' } },
+  [...options, join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '-c', 'jest.config.cjs', '--json', `--outputFile=${report}`, ...argv],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, ...(nightly ? { WEIR_NIGHTLY: 'on' } : {}), NODE_OPTIONS: options.join(' '), KAFKAJS_NO_PARTITIONER_WARNING: '1' } },
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => jest.kill(signal));
 

@@ -1,5 +1,6 @@
 import type { Scenario } from './scenario';
+import { brokers } from './brokers/brokers';
 import { tenancy } from './tenancy/tenancy';
 
 /** Every scenario there is, in the order in which they are listed. */
-export const SCENARIOS: readonly Scenario[] = [tenancy];
+export const SCENARIOS: readonly Scenario[] = [brokers, tenancy];
