@@ -57,6 +57,13 @@ export const tenantMoved = event(topic, 'tenant.moved', "The tenant's data were 
   chainHash: text(),
 });
 
+export const tenantImported = event(topic, 'tenant.imported', 'The tenant came from an archive, log and all; positions and chain go on.', {
+  /** The log's end in the archive. */
+  position: count(),
+  chainHash: text(),
+  exportedAt: text(),
+});
+
 export const tenantPurgeStarted = event(topic, 'tenant.purge-started', "An offboarded tenant's data are going; its states are withdrawn.", {
   tenantId: tenantId(),
   /** The log's end: all that will be left of it. */
@@ -90,6 +97,7 @@ export type TenantEvent = FactOf<
   | typeof tenantPlanChanged
   | typeof tenantKeyModeChanged
   | typeof tenantMoved
+  | typeof tenantImported
   | typeof projectCreated
   | typeof memberAdded
   | typeof memberRemoved

@@ -1,3 +1,4 @@
+export { damaged, type ArchiveHead, type ArchiveManifest, type ArchivePart } from './archive';
 export { bootstrap } from './bootstrap';
 export { collectBundle, neededBy, type Bundle, type Migration } from './bundle';
 export { mover, type Moved, type Mover } from './mover';
@@ -8,6 +9,8 @@ export { assertUnprivileged, createPool, openClusters, withLogin, withoutLogin, 
 export { HOME, Whereabouts, databasesOf, registerClusters, type Databases } from './clusters';
 export { findDrift, type Drift } from './drift';
 export { declareIndex, undeclareIndex, type ExtraIndex } from './extra-indexes';
+export { exportTenant } from './exporter';
+export { importer, type Importer } from './importer';
 export { migrator, type MigrationPlan, type MigrationRun, type MigrationStatus, type Migrator, type RunOptions } from './migrator';
 export { purger, type LastWords, type Purger, type SaidState } from './purge';
 export { provisioner, type Placement, type PlacementKind, type Provisioner } from './provisioning';

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -52,6 +51,9 @@ export const columnList = ({ columns }: TenantTable): string => columns.map(iden
 /** The migrator's transaction speaks for this tenant: row security shows it that one's rows and takes no others. */
 export const speakFor = (sql: Sql, tenant: TenantId) => sql.query("select set_config('weir.tenant_id', $1, true)", [tenant]);
 
+/** The text of values is the same whatever the server's or the session's settings. */
+export const plainText = (sql: Sql) => sql.query("set local timezone = 'UTC'; set local datestyle = 'ISO'; set local intervalstyle = 'postgres'; set local bytea_output = 'hex'; set local extra_float_digits = 1");
+
 /** Which rows: all of the tenant's, or of its events those behind a position and up to another. */
 export interface Slice {
   readonly tenant: TenantId;
@@ -77,28 +79,27 @@ export async function copyAcross(from: PoolClient, source: TenantTable, to: Pool
   await pipeline(out, into);
 }
 
-/** Lines of COPY's text form, one row each, at most `bytes` at a time (a longer row comes alone). */
+/** Lines of COPY's text form, one row each, about `bytes` at a time, or one longer row. */
 export async function* copiedLines(from: PoolClient, source: TenantTable, tenant: TenantId, bytes: number): AsyncGenerator<Buffer> {
   const out = from.query(copyTo(`copy (select ${columnList(source)} from ${qualified(source)} where ${where({ tenant })}) to stdout`));
   let kept: Buffer[] = [];
   let size = 0;
-  // one chunk of the protocol is one row
-  for await (const row of out as AsyncIterable<Buffer>) {
-    if (size > 0 && size + row.length > bytes) {
-      yield Buffer.concat(kept);
-      [kept, size] = [[], 0];
+  // chunks are the network's and not the rows'; a newline within a value is escaped, so that each one here ends a row
+  for await (const chunk of out as AsyncIterable<Buffer>) {
+    const end = chunk.lastIndexOf(0x0a) + 1;
+    if (end > 0 && size + end > bytes) {
+      yield Buffer.concat([...kept, chunk.subarray(0, end)]);
+      kept = [chunk.subarray(end)];
+    } else {
+      kept.push(chunk);
     }
-    kept.push(row);
-    size += row.length;
+    size = kept.reduce((sum, { length }) => sum + length, 0);
   }
   if (size > 0) yield Buffer.concat(kept);
 }
 
 export async function writeLines(to: PoolClient, target: TenantTable, lines: Buffer): Promise<void> {
-  const into = to.query(copyFrom(`copy ${qualified(target)} (${columnList(target)}) from stdin`));
-  const done = once(into, 'finish');
-  into.end(lines);
-  await done;
+  await pipeline([lines], to.query(copyFrom(`copy ${qualified(target)} (${columnList(target)}) from stdin`)));
 }
 
 /** Takes rows that a policy hides from nobody but their owner: for a home that nobody uses yet. */

@@ -1,11 +1,13 @@
 import { eventLog } from '@weir/event-store';
 import { startRelay } from '@weir/relay';
 import type { ServiceDefinition } from '@weir/service-host';
-import { HOME, collectBundle, createPool, migrator, mover, openClusters, provisioner, purger, registerClusters, withoutLogin, type Databases } from '@weir/tenancy';
+import { HOME, collectBundle, createPool, importer, migrator, mover, openClusters, provisioner, purger, registerClusters, withoutLogin, type Databases } from '@weir/tenancy';
 import { settings, type RegistryConfig } from './config';
 import { openDataSources, registryWork } from './database';
 import { MemberController } from './member/member.http';
 import { MemberService } from './member/member.service';
+import { Archives } from './operations/archives';
+import { ArchivesController, partRoutes } from './operations/archives.http';
 import { Migrations, MigrationsController } from './operations/migrations.http';
 import { ParkedMessages } from './operations/parked-messages';
 import { parkedMetrics } from './operations/parked-metrics';
@@ -61,6 +63,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     const provisioning = new Provisioning(operations, receipts, provision, tenants, plans, clusters);
     const placing = new Placing(operations, mover(databases, bundle), tenants, clusters);
     const purging = new Purging(operations, receipts, purger(databases), tenants, work);
+    const archives = new Archives(databases, importer(databases.home, bundle), tenants, work);
     const migrations = new Migrations(databases, bundle, migrator(databases, bundle), report('migrations'));
 
     parkedMetrics(runtime.work.direct, runtime.metrics);
@@ -81,7 +84,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     return {
       module: {
         module: TenantRegistryModule,
-        controllers: [TenantController, ApiTokenController, PlanController, MemberController, ParkedController, TopicsController, MigrationsController],
+        controllers: [TenantController, ApiTokenController, PlanController, MemberController, ParkedController, TopicsController, MigrationsController, ArchivesController],
         providers: [
           { provide: TenantService, useValue: tenants },
           { provide: ApiTokenService, useValue: tokens },
@@ -94,12 +97,14 @@ export const definition: ServiceDefinition<RegistryConfig> = {
           { provide: IsolationReport, useValue: new IsolationReport(runtime.work, bundle) },
           { provide: ParkedMessages, useValue: new ParkedMessages(runtime.work) },
           { provide: Topics, useValue: new Topics(everywhere) },
+          { provide: Archives, useValue: archives },
           { provide: Migrations, useValue: migrations },
         ],
       },
+      routes: partRoutes(archives, runtime.access, log),
       start: async () => {
         await plans.seed(runtime.clock());
-        await registerClusters(databases);
+        await registerClusters(databases).catch(report('clusters'));
         await placing.settle().catch(report('move'));
         await operations.resume();
       },

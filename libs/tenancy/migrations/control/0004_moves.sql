@@ -12,3 +12,12 @@ create table weir.moves (
   started_at  timestamptz not null default now()
 );
 grant select on weir.moves to weir_tenant_registry;
+
+-- Archives that are being taken in, and how far: the parts come in order.
+create table weir.imports (
+  tenant_id  text primary key,
+  last_part  int not null default 0,
+  -- over the checksums of the parts so far
+  sha256     text not null default '',
+  started_at timestamptz not null default now()
+);

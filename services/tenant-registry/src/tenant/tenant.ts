@@ -43,6 +43,8 @@ function evolve(state: Tenant, event: TenantEvent): Tenant {
       return { ...state, is: 'offboarded' };
     case 'tenant.moved':
       return { ...state, placement: event.data.placement };
+    case 'tenant.imported':
+      return { ...state, placement: 'schema' };
     case 'tenant.plan-changed':
       return { ...state, plan: event.data.plan, trialEndsAt: event.data.trialEndsAt };
     case 'tenant.key-mode-changed':
@@ -104,6 +106,10 @@ export const offboard: Decision = (state) => (known(state).is === 'offboarded' ?
 export const move =
   (moved: { placement: TenantState['placement']; cluster: string | null; epoch: number; position: number; chainHash: string }): Decision =>
   (state) => [fact('tenant.moved', { from: known(state).placement, ...moved })];
+
+export const imported =
+  (archive: { position: number; chainHash: string; exportedAt: string }): Decision =>
+  () => [fact('tenant.imported', archive)];
 
 export const changeKeyMode =
   (mode: KeyMode, allowed: readonly KeyMode[]): Decision =>
