@@ -12,6 +12,7 @@ import { IdempotencyInterceptor } from './idempotency';
 import { assertListenable, listenTrouble } from './listening';
 import { startManagement } from './management';
 import { openApiDocument } from './openapi';
+import { refuseNoText } from './plain-text';
 import { ProblemFilter } from './problem';
 import type { Process, ServiceRuntime } from './runtime';
 import type { ServiceParts } from './service';
@@ -130,6 +131,7 @@ async function createApp({ process, services }: HostOptions): Promise<NestFastif
     void reply.header('weir-request-id', request.id);
     done();
   });
+  refuseNoText(fastify, process.log);
   for (const { parts } of services) parts.routes?.(fastify);
 
   const app = await NestFactory.create<NestFastifyApplication>(RootModule.of(services.map(({ parts }) => parts.module)), adapter, {

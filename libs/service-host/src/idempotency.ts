@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { SetMetadata, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
-import { AppError, canonicalJson, invalid, rfc3339, sleep } from '@weir/kernel';
+import { AppError, canonicalJson, invalid, newUuid, rfc3339, sleep } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { from, type Observable } from 'rxjs';
 import { firstValueFrom } from 'rxjs';
@@ -101,7 +101,15 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 }
 
+// A key stands for its request for a day. Whoever claims one takes a few that are over with it, so that the table does not grow for ever.
+const FORGET = `with over as (
+    select scope, key from weir.idempotency_keys where created_at < now() - interval '1 day' order by created_at limit 20 for update skip locked)
+  delete from weir.idempotency_keys k
+  where k.created_at < now() - interval '1 day' and ((k.scope = $1 and k.key = $2) or (k.scope, k.key) in (select scope, key from over))`;
+
+// The command's id is the claim's own: under one that came from the key alone, the log would answer a new request with what an old one did.
 async function claimOrRead(sql: Sql, scope: string, key: string, hash: string): Promise<{ mine: boolean; row: Row }> {
+  await sql.query(FORGET, [scope, key]);
   const claimed = await sql.query<Row>(
     `insert into weir.idempotency_keys as k (scope, key, request_hash, command_id, at, lease_until)
      values ($1, $2, $3, $4, $5, now() + $6 * interval '1 ms')
@@ -109,7 +117,7 @@ async function claimOrRead(sql: Sql, scope: string, key: string, hash: string): 
        set lease_until = excluded.lease_until
        where k.state = 'running' and k.lease_until <= now() and k.request_hash = excluded.request_hash
      returning request_hash, command_id, at, state, status, body, headers, true as live`,
-    [scope, key, hash, `idempotency/${scope}/${key}`, Date.now(), LEASE_MS],
+    [scope, key, hash, `idempotency/${scope}/${key}/${newUuid()}`, Date.now(), LEASE_MS],
   );
   if (claimed.rows[0] !== undefined) return { mine: true, row: claimed.rows[0] };
   const { rows } = await sql.query<Row>(

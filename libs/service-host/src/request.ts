@@ -2,6 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Principal } from '@weir/access';
 import { invalid, notFound, parseId, type CommandContext, type TenantId } from '@weir/kernel';
+import { headerText } from './plain-text';
 
 /** What the host adds to a request on its way in. */
 export interface WeirRequest extends FastifyRequest {
@@ -37,7 +38,7 @@ export const Command = createParamDecorator((_: unknown, context: ExecutionConte
     commandId: request.command?.id ?? request.id,
     at: request.command?.at ?? Date.now(),
     action: `${request.method} ${request.routeOptions.url ?? request.url}`,
-    reason: typeof reason === 'string' ? reason.slice(0, 500) : undefined,
+    reason: typeof reason === 'string' ? headerText(reason).slice(0, 500).toWellFormed() : undefined,
     requestId: request.id,
   };
 });
