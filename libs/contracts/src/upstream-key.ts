@@ -64,6 +64,26 @@ export const upstreamKeyStatusChanged = event(topic, 'upstream-key.status-change
 });
 export const upstreamKeyRemoved = event(topic, 'upstream-key.removed', 'The key is gone, every version destroyed.', { keyId: keyId() });
 
+const rotationParts = () => plain(z.array(z.enum(['data-keys', 'key-encryption-key'])));
+export const keyRotationStarted = event(topic, 'key-rotation.started', 'Data keys, or the key-encryption key, are being renewed for all tenants.', {
+  rotationId: text(),
+  of: rotationParts(),
+});
+export const keyRotationFinished = event(topic, 'key-rotation.finished', 'What the signed completeness report of a rotation says in short.', {
+  rotationId: text(),
+  of: rotationParts(),
+  tenants: count(),
+  blobs: count(),
+  leftUnderOld: count(),
+  unreadable: count(),
+  complete: plain(z.boolean()),
+  /** Of the report as canonical JSON, hex. */
+  reportSha256: text(),
+  /** Ed25519, base64; the public key in PEM. */
+  signature: text(),
+  publicKey: text(),
+});
+
 export type UpstreamKeyEvent = FactOf<
   | typeof upstreamKeyRegistered
   | typeof upstreamKeyVersionOffered

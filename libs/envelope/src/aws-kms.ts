@@ -76,11 +76,12 @@ export function awsKmsKeyEncryption(options: AwsKmsOptions): KeyEncryption {
     },
 
     // an alias or an id is told apart from the key that it means by what KMS answers
-    turnOver: async () => {
+    currentKekId: async () => {
       const { plaintext, kekId } = await kms.generateDataKey(NOBODYS);
       plaintext.fill(0);
       return kekId;
     },
+    turnOver: () => kms.currentKekId(),
     retireOthers: async () => undefined,
 
     close: () => client.destroy(),

@@ -48,6 +48,12 @@ export class Envelope {
     return { ...dataKey, ...(await this.keyEncryption.rewrap(dataKey, encryptionContext(dataKey))) };
   }
 
+  /** See {@link KeyEncryption.currentKekId}. */
+  currentKekId(): Promise<string> {
+    this.created++;
+    return this.keyEncryption.currentKekId();
+  }
+
   /** See {@link KeyEncryption.turnOver}. */
   turnOver(label: string): Promise<string> {
     this.created++;

@@ -26,12 +26,14 @@ export interface KeyEncryption {
   unwrap(key: WrappedKey, context: EncryptionContext): Promise<Buffer>;
   /** The same data key under the key that new ones go under, without its plaintext leaving the holder where that can be helped. */
   rewrap(key: WrappedKey, context: EncryptionContext): Promise<WrappedKey>;
+  /** The key that new data keys go under. */
+  currentKekId(): Promise<string>;
   /**
-   * The key that new data keys go under from now on. Where Weir holds the key itself, a new one is made, once a label; AWS KMS's keys are
+   * As {@link currentKekId}, after it has changed: where Weir holds the key itself, a new one is made, once a label; AWS KMS's keys are
    * turned over by their administrator, and the configured one is named.
    */
   turnOver(label: string): Promise<string>;
-  /** Nothing is wrapped under any other than `kekId` any more: what Weir holds of the others is destroyed. */
+  /** Nothing is wrapped under any other than `kekId` any more: what Weir holds of the others is destroyed. Unless `kekId` is itself an older one. */
   retireOthers(kekId: string): Promise<void>;
   /** Lets go of sockets and of key material; the adapter is not used afterwards. */
   close(): void;

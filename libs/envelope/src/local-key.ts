@@ -85,13 +85,15 @@ function over(source: KeySource): KeyEncryption {
       plaintext.fill(0);
       return { kekId, wrapped };
     },
+    currentKekId: async () => current()[0],
     async turnOver(label) {
       current();
       source.turnOver(label);
       return current()[0];
     },
     async retireOthers(kekId) {
-      named(kekId);
+      // turned over again meanwhile: that rotation's end retires this one too
+      if (current()[0] !== kekId) return;
       source.retire((kek) => kekIdOf(kek) !== kekId);
       reread();
     },

@@ -9,6 +9,7 @@ export interface VaultConfig extends KeyEncryptionConfig {
   readonly recheckMs: number;
   readonly jobsEveryMs: number;
   readonly dataKeyMaxSeals: number;
+  readonly retireAfterMs: number;
 }
 
 export const settings: Settings<VaultConfig> = {
@@ -36,5 +37,10 @@ export const settings: Settings<VaultConfig> = {
     'Secrets sealed under one data key of a tenant before the next one is made',
     100_000,
     { min: 1 },
+  ),
+  retireAfterMs: integer(
+    'WEIR_KEY_RETIRE_AFTER_MS',
+    'Wait after a rotation of the local key-encryption key before its older keys are destroyed: fetchers hear of the new ones meanwhile',
+    60_000,
   ),
 };

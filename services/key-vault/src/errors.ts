@@ -2,6 +2,8 @@ import { AppError, notFound } from '@weir/kernel';
 
 export const keyNotFound = (): AppError => notFound('upstream key');
 
+export const rotationNotFound = (): AppError => notFound('key rotation');
+
 /** Without the record of a hold no test call leaves: a credit would have no trace. */
 export const notAccountable = (cause: unknown): AppError =>
   new AppError(

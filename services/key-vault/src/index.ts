@@ -1,8 +1,14 @@
+import { newId, type CommandContext } from '@weir/kernel';
 import { openEnvelope, type ServiceDefinition } from '@weir/service-host';
 import { tiklive } from '@weir/upstream-catalog';
 import { Gauge } from 'prom-client';
 import { settings, type VaultConfig } from './config';
 import { startKeyJobs } from './jobs/key-jobs';
+import { KeyRotationService, startRotations } from './key-rotation/key-rotation.service';
+import { KeyRotationsController } from './key-rotation/key-rotations.http';
+import { ReportSigner } from './key-rotation/report-signer';
+import { RotationStore } from './key-rotation/rotation-store';
+import { TenantRotation } from './key-rotation/tenant-rotation';
 import { DataKeys } from './sealing/data-keys';
 import { SealedVersions } from './sealing/sealed-versions';
 import { Attempts } from './test-call/attempts';
@@ -16,6 +22,14 @@ import { UpstreamKeyReactor } from './upstream-key/upstream-key.reactor';
 import { UpstreamKeyService } from './upstream-key/upstream-key.service';
 
 class KeyVaultModule {}
+
+const serviceContext = (job: string, at: number): CommandContext => ({
+  actor: { type: 'service', id: 'key-vault' },
+  commandId: newId('req', at),
+  at,
+  action: job,
+  requestId: newId('req', at),
+});
 
 /** Upstream keys, the platform's and the tenants' own: sealed, tried, rotated, destroyed. */
 export const definition: ServiceDefinition<VaultConfig> = {
@@ -35,12 +49,21 @@ export const definition: ServiceDefinition<VaultConfig> = {
       log.warn({ err: error }, 'a test call was not settled; its hold stays'),
     );
     const keyLog = new UpstreamKeyLog(events, work, config.recheckMs);
+    const dataKeys = new DataKeys(work, envelope, config.dataKeyMaxSeals);
     const keys = new UpstreamKeyService({
       log: keyLog,
-      secrets: new SealedVersions(work, envelope, new DataKeys(work, envelope, config.dataKeyMaxSeals)),
+      secrets: new SealedVersions(work, envelope, dataKeys),
       examiner: new Examiner(attempts, tiklive, clock),
       tenants: runtime.access.tenants,
       drainMs: config.drainMs,
+    });
+    const rotations = new KeyRotationService({
+      store: new RotationStore(work),
+      tenants: new TenantRotation(work, envelope, dataKeys, keyLog),
+      signer: new ReportSigner(work, envelope),
+      envelope,
+      events,
+      retireAfterMs: config.retireAfterMs,
     });
     new Gauge({
       name: 'weir_vault_data_keys',
@@ -55,9 +78,10 @@ export const definition: ServiceDefinition<VaultConfig> = {
     return {
       module: {
         module: KeyVaultModule,
-        controllers: [TenantKeysController, PlatformKeysController, ...(jobs ? [UpstreamKeyReactor] : [])],
+        controllers: [TenantKeysController, PlatformKeysController, KeyRotationsController, ...(jobs ? [UpstreamKeyReactor] : [])],
         providers: [
           { provide: UpstreamKeyService, useValue: keys },
+          { provide: KeyRotationService, useValue: rotations },
           { provide: Signals, useValue: new Signals(keyLog, keys, work, config.confirmAfterMs) },
         ],
       },
@@ -74,6 +98,13 @@ export const definition: ServiceDefinition<VaultConfig> = {
           onError: (error) => log.warn({ err: error }, 'key jobs'),
         });
         runtime.onStop(() => running.stop());
+        const rotating = startRotations({
+          rotations,
+          everyMs,
+          context: () => serviceContext('key-rotation', clock()),
+          onError: (error) => log.warn({ err: error }, 'key rotation'),
+        });
+        runtime.onStop(() => rotating.stop());
       },
     };
   },

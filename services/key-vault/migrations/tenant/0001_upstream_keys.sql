@@ -8,6 +8,11 @@ create table data_keys (
   -- secrets sealed under it; at the bound the next version takes over
   seals      bigint not null default 0,
   created_at timestamptz not null default now(),
+  -- the rotations that made it and that wrapped it anew, so that one which goes on after a crash does neither twice
+  made_in      text,
+  rewrapped_in text,
+  -- no secret is left under it, and none comes: wrapped is empty
+  destroyed_at timestamptz,
   primary key (tenant_id, purpose, version)
 );
 select weir.owned_by('data_keys', 'weir_key_vault');

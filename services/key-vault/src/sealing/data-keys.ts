@@ -30,11 +30,72 @@ export class DataKeys {
     }
   }
 
+  async has(tenant: TenantId): Promise<boolean> {
+    const { rows } = await this.work.inTenant(tenant, (sql) => sql.query('select 1 from data_keys where tenant_id = $1 limit 1', [tenant]));
+    return rows.length > 0;
+  }
+
+  /** The data key that a rotation has made for the tenant, made now where it has not; undefined when the tenant has none to renew. */
+  async madeIn(rotationId: string, tenant: TenantId): Promise<WrappedDataKey | undefined> {
+    for (;;) {
+      const { rows } = await this.work.inTenant(tenant, (sql) =>
+        sql.query<DataKeyRow & { made_in: string | null }>(
+          `select version, kek_id, wrapped, made_in from data_keys where tenant_id = $1 and purpose = $2
+           and (made_in = $3 or version = (select max(version) from data_keys where tenant_id = $1 and purpose = $2)) order by version`,
+          [tenant, UPSTREAM_KEY_PURPOSE, rotationId],
+        ),
+      );
+      const made = rows.find((row) => row.made_in === rotationId);
+      if (made !== undefined) return toDataKey(tenant, made);
+      const newest = rows.at(-1);
+      if (newest === undefined) return undefined;
+      const next = await this.envelope.createDataKey(tenant, UPSTREAM_KEY_PURPOSE, newest.version + 1);
+      await this.work.inTenant(tenant, (sql) => add(sql, next, rotationId));
+    }
+  }
+
+  /** Data keys that are older than the rotation and that it has not wrapped anew, or that are under another key-encryption key than its. */
+  async notUnder(rotation: { id: string; kekId: string; startedAt: string }, tenant: TenantId): Promise<WrappedDataKey[]> {
+    const { rows } = await this.work.inTenant(tenant, (sql) =>
+      sql.query<DataKeyRow>(
+        `select version, kek_id, wrapped from data_keys
+         where tenant_id = $1 and purpose = $2 and destroyed_at is null
+           and (kek_id <> $3 or (rewrapped_in is distinct from $4 and created_at < $5)) order by version`,
+        [tenant, UPSTREAM_KEY_PURPOSE, rotation.kekId, rotation.id, rotation.startedAt],
+      ),
+    );
+    return rows.map((row) => toDataKey(tenant, row));
+  }
+
+  /** Older ones under which nothing is left: none comes, since {@link store} takes no secret under a destroyed data key. */
+  async destroyBefore({ tenantId, purpose, version }: WrappedDataKey): Promise<void> {
+    await this.work.inTenant(tenantId, async (sql) => {
+      // waits for whoever is storing a secret under one of them, and is waited for
+      await sql.query('select 1 from data_keys where tenant_id = $1 and purpose = $2 and version < $3 for update', [tenantId, purpose, version]);
+      await sql.query(
+        `update data_keys d set wrapped = '', destroyed_at = now()
+         where tenant_id = $1 and purpose = $2 and version < $3 and destroyed_at is null
+           and not exists (select 1 from upstream_key_blobs b where b.tenant_id = $1 and b.data_key_version = d.version)`,
+        [tenantId, purpose, version],
+      );
+    });
+  }
+
+  /** @returns false when it was replaced or destroyed meanwhile */
+  static async replaceWrapped(sql: Sql, before: WrappedDataKey, after: WrappedDataKey, rotationId: string): Promise<boolean> {
+    const { rowCount } = await sql.query(
+      `update data_keys set kek_id = $5, wrapped = $6, rewrapped_in = $7
+       where tenant_id = $1 and purpose = $2 and version = $3 and wrapped = $4`,
+      [before.tenantId, before.purpose, before.version, before.wrapped, after.kekId, after.wrapped, rotationId],
+    );
+    return rowCount === 1;
+  }
+
   private async take(sql: Sql, tenant: TenantId): Promise<{ dataKey: WrappedDataKey } | { newest: number }> {
     const { rows } = await sql.query<DataKeyRow>(
       `update data_keys set seals = seals + 1
        where tenant_id = $1 and purpose = $2 and seals < $3
-         and version = (select max(version) from data_keys where tenant_id = $1 and purpose = $2)
+         and version = (select max(version) from data_keys where tenant_id = $1 and purpose = $2) and destroyed_at is null
        returning version, kek_id, wrapped`,
       [tenant, UPSTREAM_KEY_PURPOSE, this.maxSeals],
     );
@@ -47,10 +108,10 @@ export class DataKeys {
   }
 }
 
-async function add(sql: Sql, { tenantId, purpose, version, kekId, wrapped }: WrappedDataKey): Promise<void> {
+async function add(sql: Sql, { tenantId, purpose, version, kekId, wrapped }: WrappedDataKey, madeIn: string | null = null): Promise<void> {
   await sql.query(
-    'insert into data_keys (tenant_id, purpose, version, kek_id, wrapped) values ($1, $2, $3, $4, $5) on conflict do nothing',
-    [tenantId, purpose, version, kekId, wrapped],
+    'insert into data_keys (tenant_id, purpose, version, kek_id, wrapped, made_in) values ($1, $2, $3, $4, $5, $6) on conflict do nothing',
+    [tenantId, purpose, version, kekId, wrapped, madeIn],
   );
 }
 

@@ -81,14 +81,62 @@ export async function store(
   kept: readonly number[],
 ): Promise<void> {
   if (offered !== undefined) {
-    await sql.query(
-      'insert into upstream_key_blobs (tenant_id, key_id, version, data_key_version, sealed) values ($1, $2, $3, $4, $5)',
+    // a rotation may have destroyed the data key since it was taken; the lock keeps it from doing so until this is committed
+    const { rowCount } = await sql.query(
+      `insert into upstream_key_blobs (tenant_id, key_id, version, data_key_version, sealed)
+       select $1, $2, $3, version, $5 from data_keys
+       where tenant_id = $1 and purpose = '${UPSTREAM_KEY_PURPOSE}' and version = $4 and destroyed_at is null for share`,
       [owner, keyId, offered.version, offered.dataKey.version, offered.sealed],
     );
+    if (rowCount !== 1) throw keyChanged();
   }
   await sql.query('delete from upstream_key_blobs where tenant_id = $1 and key_id = $2 and not (version = any ($3))', [
     owner,
     keyId,
     kept,
   ]);
+}
+
+/** A blob with what it takes to open it. */
+export interface KeptBlob extends SealedVersion {
+  readonly keyId: KeyId;
+}
+
+/** All of a tenant's. */
+export async function readAllSealed(sql: Sql, owner: TenantId): Promise<KeptBlob[]> {
+  const { rows } = await sql.query<BlobRow & { key_id: KeyId }>(
+    `select b.key_id, b.version, b.sealed, d.version as data_key_version, d.kek_id, d.wrapped
+     from upstream_key_blobs b
+     join data_keys d on d.tenant_id = b.tenant_id and d.purpose = '${UPSTREAM_KEY_PURPOSE}' and d.version = b.data_key_version
+     where b.tenant_id = $1 order by b.key_id, b.version`,
+    [owner],
+  );
+  return rows.map((row) => ({
+    keyId: row.key_id,
+    version: row.version,
+    sealed: row.sealed,
+    dataKey: toDataKey(owner, { version: row.data_key_version, kek_id: row.kek_id, wrapped: row.wrapped }),
+  }));
+}
+
+/** The lock that appends take too: what the state topic is told next is later than all they said. */
+export async function lockBlobs(sql: Sql, owner: TenantId): Promise<void> {
+  await sql.query('select 1 from log_heads where tenant_id = $1 for update', [owner]);
+}
+
+/** One that was destroyed or sealed anew meanwhile stays as it is. */
+export async function replaceSealed(sql: Sql, owner: TenantId, blob: KeptBlob, by: { sealed: Buffer; dataKeyVersion: number }): Promise<void> {
+  await sql.query(
+    `update upstream_key_blobs set sealed = $5, data_key_version = $6
+     where tenant_id = $1 and key_id = $2 and version = $3 and sealed = $4`,
+    [owner, blob.keyId, blob.version, blob.sealed, by.sealed, by.dataKeyVersion],
+  );
+}
+
+export async function keysWithBlobsUnder(sql: Sql, owner: TenantId, dataKeyVersion: number): Promise<KeyId[]> {
+  const { rows } = await sql.query<{ key_id: KeyId }>(
+    'select distinct key_id from upstream_key_blobs where tenant_id = $1 and data_key_version = $2',
+    [owner, dataKeyVersion],
+  );
+  return rows.map(({ key_id }) => key_id);
 }

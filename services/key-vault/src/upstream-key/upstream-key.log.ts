@@ -56,6 +56,18 @@ export class UpstreamKeyLog {
     });
   }
 
+  /** Within a transaction that holds the log's lock: the state of a key once more, for its secrets were sealed or wrapped anew. */
+  async sayAgain(sql: Sql, owner: TenantId, keyId: KeyId): Promise<void> {
+    const { rows } = await sql.query<EventRow>(
+      `select ${EVENT_COLUMNS} from events where tenant_id = $1 and stream = $2 order by version`,
+      [owner, stream(keyId)],
+    );
+    const state = rows.map(toEvent).reduce((before, event) => evolve(before, event as unknown as UpstreamKeyEvent), initial);
+    await publishStates(sql, [
+      { topic: stateTopic('upstream-key'), key: keyId, body: toState(owner, state, await readSealed(sql, owner, keyId)) },
+    ]);
+  }
+
   /** Keys of an owner in the order of their ids, which is that of their making. */
   async page(owner: TenantId, page: { limit: number; after: string | undefined }): Promise<Loaded[]> {
     const rows = await this.work.inTenant(owner, async (sql) => {
