@@ -12,6 +12,8 @@ export type Json = any;
 export interface Asked {
   readonly query?: Query;
   readonly body?: object;
+  /** A body that is no JSON, in its place. */
+  readonly bytes?: { readonly type: string; readonly data: Uint8Array<ArrayBuffer> };
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -31,7 +33,7 @@ export class Api {
   constructor(private readonly session: Session) {}
 
   get = (path: string, asked: Asked = {}): Promise<Json> => this.json('GET', path, asked);
-  post = (path: string, asked: Asked = {}): Promise<Json> => this.json('POST', path, { body: {}, ...asked });
+  post = (path: string, asked: Asked = {}): Promise<Json> => this.json('POST', path, asked.bytes === undefined ? { body: {}, ...asked } : asked);
   put = (path: string, asked: Asked = {}): Promise<Json> => this.json('PUT', path, asked);
   patch = (path: string, asked: Asked = {}): Promise<Json> => this.json('PATCH', path, asked);
   delete = (path: string): Promise<Json> => this.json('DELETE', path, {});
@@ -72,7 +74,7 @@ export class Api {
     }
   }
 
-  private async send(method: string, path: string, { query = {}, body, headers = {} }: Asked): Promise<Response> {
+  private async send(method: string, path: string, { query = {}, body, bytes, headers = {} }: Asked): Promise<Response> {
     const url = new URL(`${this.session.url}${path}`);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
     const request: RequestInit = {
@@ -82,10 +84,12 @@ export class Api {
         accept: 'application/json',
         'user-agent': 'weir-cli',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(bytes === undefined ? {} : { 'content-type': bytes.type }),
         ...(method === 'POST' ? { 'idempotency-key': randomUUID() } : {}),
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(bytes === undefined ? {} : { body: bytes.data }),
     };
     for (let attempt = 1; ; attempt++) {
       const response = await fetch(url, request).catch((error: unknown) => (attempt < TRIES && wasCut(error) ? undefined : this.unreachable(error)));

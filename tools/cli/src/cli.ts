@@ -1,5 +1,6 @@
 import yargs from 'yargs';
 import { events } from './commands/events';
+import { keyRotations } from './commands/key-rotations';
 import { keys } from './commands/keys';
 import { login } from './commands/login';
 import { migrations } from './commands/migrations';
@@ -36,7 +37,7 @@ function parser(io: Io): Cli {
     .usage('$0 <command>\n\nMany tenants, one metered API. A client of the HTTP API alone.')
     .option('json', { type: 'boolean', default: false, describe: "The API's own JSON instead of tables", global: true })
     .option('url', { type: 'string', describe: 'Address of the API', global: true });
-  for (const commands of [tenants, tokens, keys, usage, events, parked, topics, migrations]) commands(cli, act);
+  for (const commands of [tenants, tokens, keys, keyRotations, usage, events, parked, topics, migrations]) commands(cli, act);
   return login(verify(cli, io), io)
     .completion('completion', 'Print a completion script: weir completion >> ~/.bashrc')
     .example('$0 login --from .weir/standalone.json', 'after `npm start`')

@@ -26,7 +26,7 @@ export class Migrations {
   async status() {
     const databases = await this.migrator.status();
     const schemas = databases.reduce((sum, { current, behind }) => ({ current: sum.current + current, behind: sum.behind + behind }), { current: 0, behind: 0 });
-    return { release: this.bundle.tenant.map(({ id }) => id), schemas, databases: databases.map(({ run: last, ...rest }) => ({ ...rest, run: view(last) })) };
+    return { running: this.running !== undefined, release: this.bundle.tenant.map(({ id }) => id), schemas, databases: databases.map(({ run: last, ...rest }) => ({ ...rest, run: view(last) })) };
   }
 
   plan = () => this.migrator.plan();

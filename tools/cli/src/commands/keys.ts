@@ -3,6 +3,7 @@ import type { Json } from '../api';
 import { limitOption, part, tenantOption, type Commands, type Context } from '../context';
 import { BadNews, UsageError } from '../failures';
 import { readSecret } from '../io';
+import { rotateAll, rotateAllOptions } from './key-rotations';
 import type { Column } from '../output';
 
 const last4 = (key: Json): string => `…${key.last4 ?? ''}`;
@@ -41,6 +42,7 @@ export const keys: Commands = (cli, act) =>
         const key = await secret(context);
         judged(context, await context.api.post(`${await pathOf(context, argv, argv.key)}/versions`, { body: { key } }));
       }))
+      .command('rotate-all', 'Renew what seals all keys of all tenants: their data keys, and the key-encryption key', (o) => rotateAllOptions(o), act(rotateAll))
       .command('check <key>', 'Try it against the upstream now', (o) => keyArgument(o), act(async (context, argv) =>
         judged(context, await context.api.post(`${await pathOf(context, argv, argv.key)}/check`)),
       ))

@@ -4,6 +4,7 @@ import type { Json } from '../api';
 import { limitOption, part, type Commands, type Context } from '../context';
 import { BadNews } from '../failures';
 import type { Column } from '../output';
+import { tenantPlaces } from './tenant-places';
 
 const LIST: Column[] = [['id', 'id'], ['slug', 'slug'], ['status', 'status'], ['key mode', 'keyMode'], ['plan', planOf], ['placement', 'placement'], ['created', 'createdAt']];
 const ONE: Column[] = [
@@ -17,8 +18,8 @@ const WAIT_S = 60;
 const LONGEST_PREFER_S = 30;
 
 export const tenants: Commands = (cli, act) =>
-  cli.command('tenants', 'Tenants: create, look at, suspend, move between plans', (y) =>
-    y
+  cli.command('tenants', 'Tenants: create, look at, suspend, move between plans and places', (y) =>
+    tenantPlaces(y, act)
       .command(
         'list',
         'List tenants',
@@ -35,7 +36,8 @@ export const tenants: Commands = (cli, act) =>
             .option('name', { type: 'string', describe: 'Name for people; the slug unless said otherwise' })
             .option('plan', { type: 'string', default: 'free', describe: 'Id of a published plan' })
             .option('key-mode', { choices: KEY_MODES, describe: "Whose upstream key its calls use; the plan's first unless said otherwise" })
-            .option('placement', { choices: ['schema', 'pooled'] as const, describe: 'Where its data lives' })
+            .option('placement', { choices: ['schema', 'pooled', 'database'] as const, describe: 'Where its data lives' })
+            .option('cluster', { type: 'string', describe: 'Of placement database: which, as WEIR_CLUSTERS names it' })
             .option('wait', { type: 'boolean', describe: `Come back when it is ready, or after ${WAIT_S} s` })
             .example('$0 tenants create acme --plan pro --wait', ''),
         act((context, argv) => create(context, argv)),
@@ -70,6 +72,7 @@ interface CreateOptions {
   plan: string;
   keyMode?: string | undefined;
   placement?: string | undefined;
+  cluster?: string | undefined;
   wait?: boolean | undefined;
 }
 
@@ -80,11 +83,11 @@ async function one({ tenant, out }: Context, argv: Named, ask: (path: string) =>
 }
 
 async function create({ api, out }: Context, { wait, ...argv }: CreateOptions): Promise<void> {
-  const { slug, name, plan, keyMode, placement } = argv;
+  const { slug, name, plan, keyMode, placement, cluster } = argv;
   const waits = wait === true;
   const deadline = Date.now() + WAIT_S * 1_000;
   let operation = await api.post('/v1/tenants', {
-    body: { slug, name, plan, keyMode, placement },
+    body: { slug, name, plan, keyMode, placement, cluster },
     headers: waits ? { prefer: `wait=${LONGEST_PREFER_S}` } : {},
   });
   while (waits && operation.status === 'running' && Date.now() < deadline) {
