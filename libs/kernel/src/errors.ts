@@ -40,11 +40,11 @@ export const isTransient = (error: unknown): boolean =>
     ? error.category === 'unavailable' || error.category === 'timeout'
     : isConnectionTrouble(error);
 
-/** `ECONNREFUSED` and its kind, and the classes of SQLSTATE that mean 'not now' (08, 53, 57P, 40001, 40P01, 55P03). */
+/** `ECONNREFUSED` and its kind, and the classes of SQLSTATE that mean 'not now' (08, 53, 57P, 57014 for a statement that took too long, 40001, 40P01, 55P03). */
 export function isConnectionTrouble(error: unknown): boolean {
   const code = (error as { code?: unknown } | undefined)?.code;
   if (typeof code !== 'string') return false;
-  return /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|08|53|57P|40001|40P01|55P03)/.test(code);
+  return /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|08|53|57P|57014|40001|40P01|55P03)/.test(code);
 }
 
 export interface ErrorOptions {

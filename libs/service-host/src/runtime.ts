@@ -58,11 +58,15 @@ function loggable(thrown: unknown): unknown {
   return { type: thrown.name, message: thrown.message, code, category, stack: thrown.stack, ...(thrown.cause === undefined ? {} : { cause: loggable(thrown.cause) }) };
 }
 
+/** More than the 30 s after which the server itself ends a service's statement: only a network that lost its other half takes longer. */
+const ANSWER_WITHIN_MS = 40_000;
+
 export async function openPool(runtime: { name: ServiceName; common: CommonConfig; log: Logger }): Promise<Pool> {
   const pool = createPool({
     url: runtime.common.postgresUrl,
     name: runtime.name,
     max: runtime.common.postgresPoolSize,
+    answerWithinMs: ANSWER_WITHIN_MS,
     onError: (error) => runtime.log.warn({ err: error }, 'an idle database connection was lost'),
   });
   await assertUnprivileged(pool).catch((error: unknown) => {
@@ -110,6 +114,7 @@ export function createRuntime(process: Process, name: ServiceName, common: Commo
     url: common.postgresUrl,
     name,
     max: common.postgresPoolSize,
+    answerWithinMs: ANSWER_WITHIN_MS,
     onError: (error) => process.log.warn({ err: error }, 'an idle connection to a cluster was lost'),
   });
   const needs = neededBy(name, collectBundle());

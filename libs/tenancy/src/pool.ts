@@ -7,13 +7,15 @@ export interface PoolOptions {
   readonly url: string;
   readonly name: string;
   readonly max?: number;
+  /** ms that a statement's answer may take before its session is given up; longer than the server's own statement_timeout. */
+  readonly answerWithinMs?: number | undefined;
   /** Idle clients go back to the server on errors of their own; told here, never thrown. */
   readonly onError?: (error: Error) => void;
 }
 
 /** No named statements and no startup options: the pool works through PgBouncer in transaction mode. */
-export function createPool({ url, name, max = 10, onError }: PoolOptions, more: PoolConfig = {}): Pool {
-  const pool = new Pool({ connectionString: url, max, application_name: name, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000, ...more });
+export function createPool({ url, name, max = 10, answerWithinMs, onError }: PoolOptions, more: PoolConfig = {}): Pool {
+  const pool = new Pool({ connectionString: url, max, application_name: name, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000, keepAlive: true, ...(answerWithinMs === undefined ? {} : { query_timeout: answerWithinMs }), ...more });
   // a server that goes down while the pool says goodbye is no news
   pool.on('error', (error) => (pool.ending ? undefined : onError?.(error)));
   return pool;

@@ -1,5 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
 
+/** The client gave up waiting (`answerWithinMs`): what the server says after that would be taken for the answer to something else. */
+export const isUnanswered = (error: unknown): error is Error => error instanceof Error && error.message === 'Query read timeout';
+
 /** One transaction; a session that was lost in it does not go back to the pool. */
 export async function transaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
@@ -13,7 +16,9 @@ export async function transaction<T>(pool: Pool, work: (client: PoolClient) => P
     await client.query('commit');
     return result;
   } catch (error) {
-    await client.query('rollback').catch(onLost);
+    // a session that did not answer would not answer this either
+    if (isUnanswered(error)) broken = error;
+    else await client.query('rollback').catch(onLost);
     throw error;
   } finally {
     client.off('error', onLost);

@@ -3,7 +3,7 @@ import { AppError, notFound, unavailable, isConnectionTrouble, type TenantId } f
 import { Whereabouts, databasesOf, type Databases } from './clusters';
 import { loginOf, type ServiceName } from './names';
 import { SQLSTATE, sqlState, type Sql } from './sql';
-import { transaction } from './transaction';
+import { isUnanswered, transaction } from './transaction';
 
 /** One transaction that is a tenant's, or the service's own; `S` is what a library adds to the statement runner. */
 export interface UnitOfWork<S extends Sql = Sql> {
@@ -89,7 +89,7 @@ export function translated(error: unknown): unknown {
     case SQLSTATE.schemaBehind:
       return new AppError('tenant-migrating', 'unavailable', "The tenant's schema is being brought to this release. Try again in a moment.", { retryAfter: 2, cause: error });
   }
-  if (isConnectionTrouble(error) || /timeout exceeded when trying to connect|Connection terminated/.test(String(error))) {
+  if (isConnectionTrouble(error) || isUnanswered(error) || /timeout exceeded when trying to connect|Connection terminated/.test(String(error))) {
     return unavailable('database-unavailable', 'The database cannot be reached now. Try again in a moment.', error);
   }
   return error;
