@@ -36,37 +36,54 @@ export async function append(sql: Sql, request: Append, contracts: Contracts = E
   return appended as Appended;
 }
 
-/** @param appends as {@link encode} makes them, no command of a stream twice; each is answered in its place */
-export async function appendTogether(sql: Sql, tenant: TenantId, appends: readonly string[]): Promise<Appended[]> {
-  const { rows } = await sql.query<{ results: Appended[] }>('select weir.append($1, $2::jsonb) as results', [tenant, `[${appends.join()}]`]);
-  const results = rows[0]?.results;
-  if (results?.length !== appends.length) throw new Error('weir.append answered something else than it was asked');
-  return results;
+/** An append as weir.append reads it: an `append_request` and its `new_event`s, as texts of composites. */
+export interface Encoded {
+  readonly request: string;
+  readonly events: readonly string[];
 }
 
-/** An append as weir.append reads it. */
-export function encode({ tenant, stream, expected, events, context, states = [] }: Append, contracts: Contracts): string {
+interface ResultRow {
+  outcome: Appended['outcome'];
+  version: number;
+  first: string | null;
+  last: string | null;
+}
+
+/** @param appends no command of a stream twice; each is answered in its place */
+export async function appendTogether(sql: Sql, tenant: TenantId, appends: readonly Encoded[]): Promise<Appended[]> {
+  const { rows } = await sql.query<ResultRow>('select * from weir.append($1, $2::weir.append_request[], $3::weir.new_event[])', [
+    tenant,
+    appends.map(({ request }) => request),
+    appends.flatMap(({ events }) => events),
+  ]);
+  if (rows.length !== appends.length) throw new Error('weir.append answered something else than it was asked');
+  return rows.map(({ outcome, version, first, last }) =>
+    outcome === 'conflict' ? { outcome, version } : { outcome, version, first: Number(first), last: Number(last) },
+  );
+}
+
+export function encode({ tenant, stream, expected, events, context, states = [] }: Append, contracts: Contracts): Encoded {
   const { commandId, at, actor, action, reason, requestId, causationId, correlationId } = context;
-  return JSON.stringify({
-    stream,
-    expected: typeof expected === 'number' ? expected : EXPECTED[expected],
-    command: commandId,
-    occurredAt: new Date(at),
-    actorType: actor.type,
-    actorId: actor.id,
-    action,
-    reason,
-    requestId,
-    causationId,
-    correlationId,
-    events: events.map(({ type, data }, index) => ({
-      id: uuidFrom(`${tenant}/${stream}/${commandId}/${index}`, at),
-      type,
-      schemaVersion: contractOf(type, contracts).version,
-      data: canonicalJson(data),
-    })),
-    states: states.map(encodeState),
-  });
+  return {
+    request: composite([
+      stream,
+      typeof expected === 'number' ? expected : EXPECTED[expected],
+      commandId,
+      new Date(at).toISOString(),
+      actor.type,
+      actor.id,
+      action,
+      reason,
+      requestId,
+      causationId,
+      correlationId,
+      JSON.stringify(states.map(encodeState)),
+      events.length,
+    ]),
+    events: events.map(({ type, data }, index) =>
+      composite([uuidFrom(`${tenant}/${stream}/${commandId}/${index}`, at), type, contractOf(type, contracts).version, canonicalJson(data)]),
+    ),
+  };
 }
 
 /** Says states that follow no stream, inside a tenant's transaction. */
@@ -81,3 +98,7 @@ export function contractOf(type: string, contracts: Contracts): EventContract {
   if (contract === undefined) throw new TypeError(`no contract for the event ${type}: add it to libs/contracts`);
   return contract;
 }
+
+/** A row as PostgreSQL reads it; its driver knows arrays and no composites. */
+const composite = (fields: readonly (string | number | null | undefined)[]): string =>
+  `(${fields.map((field) => (field === null || field === undefined ? '' : `"${String(field).replace(/["\\]/g, '$&$&')}"`)).join()})`;

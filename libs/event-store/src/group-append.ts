@@ -1,7 +1,7 @@
 import { EVENTS } from '@weir/contracts';
 import type { TenantId } from '@weir/kernel';
 import { sqlState, type UnitOfWork } from '@weir/tenancy';
-import { appendTogether, encode, type Append, type Appended, type Contracts } from './append';
+import { appendTogether, encode, type Append, type Appended, type Contracts, type Encoded } from './append';
 
 /** Appends that wait while a statement is in flight go together in the next one, so many at most. */
 const MOST = 128;
@@ -9,7 +9,7 @@ const MOST = 128;
 interface Waiting {
   /** Stream and command. */
   readonly command: string;
-  readonly encoded: string;
+  readonly encoded: Encoded;
   readonly resolve: (appended: Appended) => void;
   readonly reject: (error: unknown) => void;
 }

@@ -74,7 +74,7 @@ export const lockHome = (sql: Sql, home: string) => sql.query('select pg_advisor
 export async function openLog(sql: Sql, tenant: TenantId, home: string): Promise<void> {
   await sql.query("select set_config('weir.tenant_id', $1, true)", [tenant]);
   await sql.query(
-    `insert into ${identifier(home)}.log_heads (tenant_id, chain_hash) values ($1, sha256(convert_to(weir.netstring('weir-chain-1') || weir.netstring($1), 'UTF8')))
+    `insert into ${identifier(home)}.log_heads (tenant_id, chain_hash) values ($1, sha256(convert_to(weir.netstrings('weir-chain-1', $1), 'UTF8')))
      on conflict do nothing`,
     [tenant],
   );

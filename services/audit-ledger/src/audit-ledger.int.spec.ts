@@ -232,7 +232,6 @@ describe('verification', () => {
     const tenant = await tenantWith(6);
     await tamper(tenant, 'delete from events where position > 4');
     await setHead(tenant, 4);
-    await tamper(tenant, 'update log_streams set version = 4');
     const others = [1, 2, 3].map((n) => fact('tenant.renamed', { name: `other ${n}` }));
     await log.append({ tenant: tenant.id, stream: 'tenant/other', expected: 'any', events: others, context: by('other') });
     await seen(tenant, 7);
@@ -242,7 +241,8 @@ describe('verification', () => {
   it("puts the receipt into the platform's log when the tenant's takes no more events", async () => {
     const tenant = await tenantWith(3);
     await verify(tenant);
-    await tamper(tenant, `delete from log_streams where stream like 'audit/%'`);
+    // the next position is taken, by something that no append put there
+    await setHead(tenant, 3);
     const { result, receipt } = await verify(tenant);
     expect([result, receipt.log]).toEqual(['intact', 'platform']);
     const { body } = await operator('GET', `/v1/platform/events?type=audit.verified&after=${receipt.position - 1}`);

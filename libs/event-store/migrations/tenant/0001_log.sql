@@ -34,25 +34,8 @@ create index events_request on events (tenant_id, request_id) where request_id i
 -- A B-tree and no BRIN, though time grows with position and a BRIN costs next to nothing: it gives no order, so each page of `from` some day on
 -- sorts all that followed (37 ms for half of 100,000) where this one reads its 51 rows; and the pooled schema's tenants share its ranges.
 create index events_recorded on events (tenant_id, recorded_at, position);
-
-create table log_streams (
-  tenant_id text not null,
-  stream    text collate "C" not null,
-  version   int not null,
-  primary key (tenant_id, stream)
-) with (fillfactor = 70);
-
--- First results of commands, for their retries.
-create table log_commands (
-  tenant_id      text not null,
-  stream         text collate "C" not null,
-  command_id     text not null,
-  version        int not null,
-  first_position bigint not null,
-  last_position  bigint not null,
-  at             timestamptz not null default now(),
-  primary key (tenant_id, stream, command_id)
-);
+-- By this a retried command finds its first result.
+create index events_command on events (tenant_id, command_id);
 
 -- The end of the log. `epoch` and `frozen` are for moving a tenant.
 create table log_heads (
@@ -90,21 +73,18 @@ declare
   grantee text := current_setting('weir.provisioning_role');
   tab text;
 begin
-  foreach tab in array array['events', 'log_streams', 'log_commands', 'log_heads', 'published_states'] loop
+  foreach tab in array array['events', 'log_heads', 'published_states'] loop
     execute format('alter table %I enable row level security', tab);
     execute format('alter table %I force row level security', tab);
     execute format('create policy read_own on %I for select using (tenant_id = weir.tenant())', tab);
   end loop;
   -- an event's author is the session's login; nobody writes in another's name
   create policy append_own on events for insert with check (tenant_id = weir.tenant() and author = session_user);
-  create policy add_own on log_streams for insert with check (tenant_id = weir.tenant());
-  create policy change_own on log_streams for update using (tenant_id = weir.tenant());
-  create policy add_own on log_commands for insert with check (tenant_id = weir.tenant());
   create policy change_own on log_heads for update using (tenant_id = weir.tenant());
   create policy open_own on log_heads for insert with check (tenant_id = weir.tenant());
   create policy say_own on published_states for insert with check (tenant_id = weir.tenant() and owner = session_user);
   create policy resay_own on published_states for update using (tenant_id = weir.tenant() and owner = session_user);
-  execute format('grant select, insert on events, log_commands to %I', grantee);
-  execute format('grant select, insert, update on log_streams, published_states to %I', grantee);
+  execute format('grant select, insert on events to %I', grantee);
+  execute format('grant select, insert, update on published_states to %I', grantee);
   execute format('grant select, update on log_heads to %I', grantee);
 end $$;
