@@ -72,6 +72,11 @@ describe('weir against a running Weir', () => {
     expect((await weir(['keys', 'check', own.id, '-t', 'acme'])).out).toMatch(/last check +accepted/);
     expect(await json(['keys', 'rotate', own.id, '-t', 'acme'], 'tk_live_next')).toMatchObject({ activeVersion: 2 });
     expect(await weir(['keys', 'add', '-t', 'acme'], 'tk_not_known_there')).toMatchObject({ code: 1, out: expect.stringContaining('invalid'), err: expect.stringContaining('unauthorized') });
+    const renewed = await weir(['keys', 'rotate-all', '--wait']);
+    expect(renewed).toMatchObject({ code: 0, out: expect.stringMatching(/left under the old +0/) });
+    expect(renewed.out).toMatch(/signature +Ed25519, valid/);
+    expect((await weir(['key-rotations', 'list'])).out).toMatch(/op_\w+ +data-keys, key-encryption-key +finished/);
+    expect((await weir(['keys', 'check', own.id, '-t', 'acme'])).code).toBe(0);
     expect((await weir(['keys', 'remove', own.id, '-t', 'acme'])).code).toBe(0);
     expect((await weir(['keys', 'get', 'key_00000000000000000000000000', '-t', 'acme'])).code).toBe(1);
   });

@@ -66,6 +66,16 @@ describe('exit codes', () => {
     expect(await weir(['events', 'verify', '-t', 'ten_1'], { env: env() })).toMatchObject({ code: 1, out: expect.stringContaining('broken'), err: expect.stringContaining('position 2: gap') });
   });
 
+  it('1 when a rotation has left something under an old key', async () => {
+    const totals = { tenants: 1, blobs: 2, leftUnderOld: 1, unreadable: 1 };
+    answers = () => ({
+      body: { id: 'op_1', of: ['data-keys'], status: 'finished', startedAt: '2026-11-24T12:00:00Z', finishedAt: '2026-11-24T12:00:01Z', progress: { tenants: 1, done: 1 }, troubles: [], report: { kekId: 'local:1', totals, complete: false, tenants: [] }, signature: null },
+    });
+    for (const args of [['key-rotations', 'get', 'op_1'], ['keys', 'rotate-all', '--wait']]) {
+      expect(await weir(args, { env: env() })).toMatchObject({ code: 1, out: expect.stringMatching(/left under the old +1/), err: expect.stringContaining('left under an old key') });
+    }
+  });
+
   it.each([
     [[], 'what shall it do'],
     [['tenants'], 'what about them'],

@@ -42,7 +42,7 @@ export const keys: Commands = (cli, act) =>
         const key = await secret(context);
         judged(context, await context.api.post(`${await pathOf(context, argv, argv.key)}/versions`, { body: { key } }));
       }))
-      .command('rotate-all', 'Renew what seals all keys of all tenants: their data keys, and the key-encryption key', (o) => rotateAllOptions(o), act(rotateAll))
+      .command('rotate-all', 'Renew what seals all keys of all tenants: their data keys, and the key-encryption key', (o) => rotateAllOptions(o), act((context, { of, wait }) => rotateAll(context, { of, wait })))
       .command('check <key>', 'Try it against the upstream now', (o) => keyArgument(o), act(async (context, argv) =>
         judged(context, await context.api.post(`${await pathOf(context, argv, argv.key)}/check`)),
       ))
