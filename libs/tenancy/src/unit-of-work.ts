@@ -69,8 +69,6 @@ export function unitOfWork(pools: Pool | Databases, service: ServiceName, { need
   return work;
 }
 
-const directTo = (pool: Pool): Sql => ({ query: (text, values) => translating(() => pool.query(text, values as unknown[])) });
-
 export async function translating<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

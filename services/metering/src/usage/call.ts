@@ -148,22 +148,24 @@ function whyAttempt(state: AttemptState, decided: CallRecord | undefined): strin
     case 'released':
       return 'nothing was sent; the hold is void.';
     case 'unsettled':
-      return `no settlement arrived in time; the upstream may have taken ${credits} credits, of which you pay nothing.`;
+      return `no settlement arrived in time; the upstream may have taken ${amount(credits)}, of which you pay nothing.`;
     case 'settled':
       return whySettled(credits, decided);
   }
 }
 
+const amount = (credits: number): string => (credits === 1 ? '1 credit' : `${credits} credits`);
+
 function whySettled(credits: number, decided: CallRecord | undefined): string {
   const charged = decided?.charged_credits ?? 0;
   if (decided?.difference === 'absorbed')
-    return `the upstream took ${credits} credits for an answer that was of no use; you pay ${charged}.`;
+    return `the upstream took ${amount(credits)} for an answer that was of no use; you pay ${charged}.`;
   if (decided?.difference === 'validation')
-    return `a test of the key, which took ${credits} credits upstream; you pay ${charged}.`;
-  return `the upstream took ${credits} credits; you pay ${charged}.`;
+    return `a test of the key, which took ${amount(credits)} upstream; you pay ${charged}.`;
+  return `the upstream took ${amount(credits)}; you pay ${charged}.`;
 }
 
 function whyServed({ cache, charged_credits: charged }: CallRecord): string {
   const how = cache === 'coalesced' ? 'It shared the answer of an identical call in flight' : 'It was answered from the cache';
-  return `${how}: the upstream took nothing; you pay ${charged} credits.`;
+  return `${how}: the upstream took nothing; you pay ${amount(charged)}.`;
 }

@@ -6,9 +6,11 @@ import type { UsageLedger } from './ledger';
 import type { AttemptId } from './record-usage';
 
 const BATCH = 500;
+/** A tenant whose holds could not be looked at is left for that long, so that its own, the oldest by then, do not fill every look. */
+const LEAVE_MS = 60_000;
 
 const OVERDUE = `
-  select tenant_id, request_id, attempt from open_holds where seen_at < now() - $1 * interval '1 ms'
+  select tenant_id, request_id, attempt from open_holds where seen_at < now() - $1 * interval '1 ms' and tenant_id <> all ($2)
   order by seen_at limit ${BATCH}`;
 
 const HOLDS = `
@@ -20,11 +22,19 @@ const HOLDS = `
   join attempts a on a.tenant_id = $1 and a.request_id = o.request_id and a.attempt = o.attempt and a.state = 'held'
   join usage_events e on e.tenant_id = $1 and e.event_id = a.event_id`;
 
+const FORGET = `
+  delete from open_holds o using json_to_recordset($2::json) as h (request_id text, attempt int)
+  where o.tenant_id = $1 and o.request_id = h.request_id and o.attempt = h.attempt`;
+
+const isOf = ({ requestId, attempt }: UsageOf<'held'>, hold: AttemptId): boolean => requestId === hold.request_id && attempt === hold.attempt;
+
 /**
  * Holds that nobody settled in time: whatever died after the hold was placed, the credit has a trace. They count as unsettled, on
  * record, until a settlement comes after all.
  */
 export class UnsettledHolds {
+  private readonly leftUntil = new Map<TenantId, number>();
+
   constructor(
     private readonly work: UnitOfWork,
     private readonly ledger: UsageLedger,
@@ -34,7 +44,8 @@ export class UnsettledHolds {
 
   /** One look. @returns how many holds became unsettled */
   async find(): Promise<number> {
-    const overdue = await this.work.inEveryControl((sql) => sql.query<AttemptId & { tenant_id: TenantId }>(OVERDUE, [this.afterMs]));
+    const left = this.left();
+    const overdue = await this.work.inEveryControl((sql) => sql.query<AttemptId & { tenant_id: TenantId }>(OVERDUE, [this.afterMs, left]));
     let found = 0;
     for (const [tenant, holds] of Map.groupBy(overdue.flatMap(({ rows }) => rows), (row) => row.tenant_id)) {
       found += await this.declare(tenant, holds).catch((error: Error) => this.failed(error, tenant));
@@ -50,13 +61,26 @@ export class UnsettledHolds {
   }
 
   private async declare(tenant: TenantId, overdue: readonly AttemptId[]): Promise<number> {
-    const held = await this.work.inTenant(tenant, (sql) => readHolds(sql, tenant, overdue));
+    const held = await this.work.inTenant(tenant, async (sql) => {
+      const found = await readHolds(sql, tenant, overdue);
+      // what the tenant's own tables know nothing of any more, as after a restore, waits for nothing
+      await this.work.leaveTenant(sql);
+      await sql.query(FORGET, [tenant, JSON.stringify(overdue.filter((hold) => !found.some((one) => isOf(one, hold))))]);
+      return found;
+    });
     return held.length === 0 ? 0 : this.ledger.record(tenant, held.map(unsettledOf));
+  }
+
+  private left(): TenantId[] {
+    const now = performance.now();
+    for (const [tenant, until] of this.leftUntil) if (until <= now) this.leftUntil.delete(tenant);
+    return [...this.leftUntil.keys()];
   }
 
   /** A tenant that is gone took its holds with it; their place in the queue is cleared, and that is said. */
   private async failed(error: Error, tenant: TenantId): Promise<number> {
     this.onError(error, tenant);
+    this.leftUntil.set(tenant, performance.now() + LEAVE_MS);
     if (error instanceof AppError && error.category === 'not-found') {
       await this.work.inEveryControl((sql) => sql.query('delete from open_holds where tenant_id = $1', [tenant]));
     }

@@ -1,6 +1,8 @@
 import type { BusRecord } from '@weir/bus';
 import { USAGE_TOPIC, type Usage } from '@weir/contracts';
 import { newId, newUuid, PLATFORM, systemClock, utcDay, utcMonth, type TenantId } from '@weir/kernel';
+import { schemaOf } from '@weir/tenancy';
+import { Client as Postgres } from 'pg';
 import { countQuota } from '../quota/quota';
 import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
 import { held, released, served, settled } from '../testing/samples';
@@ -244,6 +246,30 @@ describe('unsettled holds', () => {
     await holds.find();
     await holds.find();
     expect(errors).toEqual([gone]);
+  });
+
+  it('of a tenant that cannot be read now do not hold up those of the others, however many they are', async () => {
+    const [broken, well] = [await database.newTenant(), await database.newTenant()];
+    await ingest(held({ tenantId: well, upstreamCredits: 4, chargedCredits: 4 }));
+    const admin = new Postgres({ connectionString: database.adminUrl });
+    await admin.connect();
+    await admin.query(`alter table ${schemaOf(broken)}.attempts rename to attempts_away`);
+    await admin.query(`insert into weir_metering.open_holds (tenant_id, request_id, attempt, seen_at) select $1, n::text, 1, now() - interval '1 hour' from generate_series(1, 600) n`, [broken]);
+    const failed: (TenantId | undefined)[] = [];
+    const holds = new UnsettledHolds(database.work, ledger, -1_000, (_, tenant) => failed.push(tenant));
+    await holds.find();
+    await holds.find();
+    expect(failed).toEqual([broken]);
+    expect(await totals(well)).toMatchObject({ unsettledCredits: 4 });
+
+    await admin.query(`alter table ${schemaOf(broken)}.attempts_away rename to attempts`);
+    const later = new UnsettledHolds(database.work, ledger, -1_000, fail);
+    await later.find();
+    await later.find();
+    const { rows } = await admin.query('select count(*)::int as n from weir_metering.open_holds where tenant_id = $1', [broken]);
+    await admin.end();
+    // they waited for nothing that the tenant's own tables know of
+    expect(rows).toEqual([{ n: 0 }]);
   });
 });
 
