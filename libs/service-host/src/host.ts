@@ -79,7 +79,11 @@ async function start(options: HostOptions, stops: (() => Promise<unknown>)[]): P
   for (const { parts } of services) Object.assign(document.paths, parts.paths);
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   fastify.get('/v1/openapi.json', (_, reply) => reply.send(document));
-  if (options.docs === true) SwaggerModule.setup('docs', app, document, { customSiteTitle: options.title });
+  if (options.docs === true) {
+    SwaggerModule.setup('docs', app, document, { customSiteTitle: options.title });
+    // where whoever opens the address in a browser wants to be
+    fastify.get('/', (_, reply) => reply.redirect('/docs'));
+  }
 
   await app.init();
   await states.start();

@@ -1,8 +1,9 @@
-import { Client, Pool } from 'pg';
+import { Client } from 'pg';
 import { PLATFORM } from '@weir/kernel';
 import { bootstrap } from './bootstrap';
 import type { Bundle } from './bundle';
 import { MIGRATOR } from './names';
+import { createPool } from './pool';
 import { provisioner } from './provisioning';
 import { identifier } from './sql';
 
@@ -19,7 +20,7 @@ export async function prepareDatabase(
   progress?: (done: number, of: number) => void,
 ): Promise<{ control: string[]; schemas: number }> {
   const control = await bootstrap(adminUrl, bundle, password);
-  const pool = new Pool({ connectionString: adminUrl, max: 2, options: `-c role=${MIGRATOR}` });
+  const pool = createPool({ url: adminUrl, name: 'weir/prepare', max: 2 }, { options: `-c role=${MIGRATOR}` });
   try {
     const { provision, migrateAll } = provisioner(pool, bundle);
     await provision(PLATFORM, 'schema');

@@ -74,7 +74,10 @@ describe('npm start', () => {
     const child = await ready();
     const file = join(dataDir, 'standalone.json');
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(Object.keys(JSON.parse(readFileSync(file, 'utf8')) as object)).toEqual(['url', 'managementUrl', 'simulatorUrl', 'operatorToken', 'tenants']);
+    const content = JSON.parse(readFileSync(file, 'utf8')) as { url: string };
+    expect(Object.keys(content)).toEqual(['url', 'managementUrl', 'simulatorUrl', 'operatorToken', 'tenants']);
+    // the bare address, opened in a browser, is the reference
+    expect(await (await fetch(content.url)).text()).toContain('swagger');
     expect(ended()).toEqual([1, '', oneLine('is in use by process \\d+')]);
     await gone(child, 'SIGTERM');
     expect(databaseRuns()).toBe(false);
