@@ -34,3 +34,7 @@ export const stillPublishing = () =>
 
 export const wrongState = (what: string) => new AppError('wrong-state', 'conflict', what);
 export { invalid };
+
+/** @param id of the token that the first try made */
+export const tokenShownBefore = (id: string): AppError =>
+  new AppError('idempotency-not-replayable', 'conflict', 'The first try of this request has made the token, and it is shown once. Revoke it and issue another.', { details: { tokenId: id } });

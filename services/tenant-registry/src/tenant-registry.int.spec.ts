@@ -236,6 +236,21 @@ describe('an Idempotency-Key', () => {
     expect((await add(b, 'y@example.com')).status).toBe(201);
   });
 
+  it('G7 answers a retry after a kill in between as one that was made already, and never with a token that opens nothing', async () => {
+    const { id, token } = await newTenant();
+    const once = (path: string) => ask('POST', `/tenants/${id}/tokens${path}`, { token, body: {}, headers: { 'idempotency-key': `kill${path}` } });
+    const killed = () => admin.query(`update weir.idempotency_keys set state = 'running', status = null, body = null, lease_until = now() where key like 'kill%'`);
+    const first = await once('');
+    await killed();
+    expect(await once('')).toMatchObject({ status: 409, body: { code: 'idempotency-not-replayable' } });
+
+    expect((await once(`/${first.body.id}/reroll`)).status).toBe(201);
+    await killed();
+    expect(await once(`/${first.body.id}/reroll`)).toMatchObject({ status: 409, body: { code: 'idempotency-not-replayable' } });
+    const { body } = await ask('GET', `/tenants/${id}/tokens`, { token });
+    expect(body.data).toHaveLength(3);
+  });
+
   it('does not show a token twice: a retry is told that it was made', async () => {
     const { id, token } = await newTenant();
     const issue = () => ask('POST', `/tenants/${id}/tokens`, { token, body: {}, headers: { 'idempotency-key': 'once' } });

@@ -4,7 +4,7 @@ import type { EventLog } from '@weir/event-store';
 import { idFrom, rfc3339, type CommandContext, type Decide, type ProjectId, type TenantId, type TokenId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import type { RegistrySql } from '../database';
-import { tokenNotFound } from '../errors';
+import { tokenNotFound, tokenShownBefore } from '../errors';
 import type { TenantService } from '../tenant/tenant.service';
 import { apiToken, issue, reroll, revoke, type ApiToken } from './api-token';
 
@@ -51,21 +51,30 @@ export class ApiTokenService {
     private readonly tenants: TenantService,
   ) {}
 
-  /** The answer holds the token: the one time that it is seen. */
+  /**
+   * The answer holds the token: the one time that it is seen.
+   *
+   * @throws AppError `idempotency-not-replayable` (409) for a retry of a command that has made it: its secret is nowhere
+   */
   async issue(tenant: TenantId, command: IssueToken, context: CommandContext): Promise<TokenView & { token: string }> {
+    return shown(await this.make(tenant, command, context));
+  }
+
+  /** `token` is undefined when an earlier try of the command has made it. */
+  private async make(tenant: TenantId, command: IssueToken, context: CommandContext): Promise<TokenView & { token: string | undefined }> {
     const { projects } = await this.tenants.state(tenant);
     const projectId = command.projectId ?? projects[0];
     if (projectId === undefined || !projects.includes(projectId)) throw tokenNotFound();
     const id = idFrom('tok', context.commandId, context.at);
     const minted = mintToken({ mode: command.mode, id });
     const { label, mode, role, expiresAt } = command;
-    await this.decide(tenant, id, minted.secretHash, issue({ tokenId: id, label, mode, role, projectId, expiresAt }), context, (sql) =>
+    const { events } = await this.decide(tenant, id, minted.secretHash, issue({ tokenId: id, label, mode, role, projectId, expiresAt }), context, (sql) =>
       sql.query(
         'insert into api_tokens (tenant_id, id, label, mode, role, project_id, secret_hash, expires_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)',
         [tenant, id, label, mode, role, projectId, minted.secretHash, expiresAt, context.at],
       ),
     );
-    return { ...toView(await this.row(tenant, id), context.at), token: minted.token };
+    return { ...toView(await this.row(tenant, id), context.at), token: events.length === 0 ? undefined : minted.token };
   }
 
   async list(tenant: TenantId, page: { limit: number; after: string | undefined }, now: number): Promise<TokenView[]> {
@@ -80,7 +89,7 @@ export class ApiTokenService {
     const old = await this.row(tenant, id);
     if (old.revoked_at !== null) throw tokenNotFound();
     const graceUntil = context.at + graceMs;
-    const successor = await this.issue(
+    const successor = await this.make(
       tenant,
       { label: old.label, role: old.role, mode: old.mode, projectId: old.project_id, expiresAt: old.expires_at === null ? null : Number(old.expires_at) },
       { ...context, commandId: `${context.commandId}/successor` },
@@ -88,7 +97,7 @@ export class ApiTokenService {
     await this.decide(tenant, id, old.secret_hash, reroll({ tokenId: id, replacedBy: successor.id as TokenId, graceUntil }), context, (sql) =>
       sql.query('update api_tokens set expires_at = $3 where tenant_id = $1 and id = $2', [tenant, id, graceUntil]),
     );
-    return successor;
+    return shown(successor);
   }
 
   async revoke(tenant: TenantId, id: TokenId, context: CommandContext): Promise<void> {
@@ -124,6 +133,11 @@ export class ApiTokenService {
     if (rows[0] === undefined) throw tokenNotFound();
     return rows[0];
   }
+}
+
+function shown({ token, ...view }: TokenView & { token: string | undefined }): TokenView & { token: string } {
+  if (token === undefined) throw tokenShownBefore(view.id);
+  return { ...view, token };
 }
 
 export const DEFAULT_GRACE_MS = DAY_MS;
