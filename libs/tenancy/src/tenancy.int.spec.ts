@@ -90,6 +90,39 @@ describe('a unit of work', () => {
     await metering.end();
   });
 
+  it('R6 tells nothing by what is unique: the same key in another tenant is no conflict, and a foreign row is refused alike whether it is there or not', async () => {
+    const [a, b] = [await tenantWithToken('pooled'), await tenantWithToken('pooled')];
+    const insert = (as: TenantId, into: TenantId, id: string) =>
+      work.inTenant(as, (sql) => sql.query(`insert into projects (tenant_id, id, name, created_at) values ($1, $2, 'x', 0)`, [into, id])).then(() => 'done', (error: Error) => error.message);
+    expect(await insert(a, a, `prj_${b}`)).toBe('done');
+    expect(await insert(a, b, `prj_${b}`)).toBe(await insert(a, b, 'prj_never_was'));
+    const { rows: keys } = await admin.query(
+      `select i.indexrelid::regclass::text as name from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
+       where n.nspname = 'weir_pooled' and i.indisunique and (select attname from pg_attribute where attrelid = i.indrelid and attnum = i.indkey[0]) <> 'tenant_id'`,
+    );
+    expect(keys).toEqual([]);
+    const { rows: references } = await admin.query(
+      `select k.conname from pg_constraint k join pg_namespace n on n.oid = k.connamespace
+       where n.nspname = 'weir_pooled' and k.contype = 'f' and not exists (select 1 from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname = 'tenant_id')`,
+    );
+    expect(references).toEqual([]);
+  });
+
+  it("has no rights in another service's control schema, nor in the public one", async () => {
+    await expect(one.query('select * from weir_key_vault.key_drains')).rejects.toThrow(/permission denied for schema/);
+    await expect(one.query('create table public.mine (id int)')).rejects.toThrow(/permission denied/);
+    await expect(one.query('create temporary table mine (id int)')).rejects.toThrow(/permission denied/);
+    await expect(one.query(`update weir.placements set schema_name = 'weir_platform'`)).rejects.toThrow(/permission denied/);
+  });
+
+  it('is refused a tenant that is being moved for its writes, and let in for its reads', async () => {
+    const id = await tenantWithToken();
+    await admin.query(`update weir.placements set state = 'moving' where tenant_id = $1`, [id]);
+    await expect(work.inTenant(id, (sql) => sql.query('select id from projects'))).resolves.toMatchObject({ rowCount: 1 });
+    await expect(work.inTenant(id, (sql) => sql.query('delete from projects'))).rejects.toMatchObject({ code: 'tenant-moving', category: 'unavailable', retryAfter: 1 });
+    await expect(work.directIn(id).query('select weir.enter($1), weir.mark_news()', [id])).rejects.toMatchObject({ code: 'tenant-moving' });
+  });
+
   it('answers an unknown tenant as not found', async () => {
     await expect(work.inTenant(newId('ten'), (sql) => sql.query('select 1'))).rejects.toMatchObject({ code: 'not-found' });
   });

@@ -1,5 +1,7 @@
 import type { Bench } from './bench';
+import { bus } from './bus/bus';
 import { eventStore } from './event-store/event-store';
+import { tenancy } from './tenancy/tenancy';
 
 /** Every bench there is, in the order in which they are listed. */
-export const BENCHES: readonly Bench[] = [eventStore];
+export const BENCHES: readonly Bench[] = [bus, eventStore, tenancy];

@@ -63,6 +63,7 @@ export async function startDistributed(options: DistributedOptions): Promise<Dis
     KAFKAJS_NO_PARTITIONER_WARNING: '1',
     WEIR_POSTGRES_ADMIN_URL: databaseUrl,
     WEIR_LOGIN_PASSWORD: loginPassword,
+    WEIR_CLUSTERS: environment['WEIR_CLUSTERS'],
     WEIR_KAFKA_BROKERS: parts.kafka.brokers,
     WEIR_TOPIC_PREFIX: topicPrefix,
   });

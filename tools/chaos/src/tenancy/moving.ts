@@ -8,6 +8,8 @@ import { EU, type Ground } from './ground';
 export interface Moving {
   readonly moves: readonly Placement[];
   readonly writers: number;
+  /** Events that are there before the first move: enough of them, and the log is copied ahead. */
+  readonly history: number;
   /** How likely a move's sessions are killed in the middle of it. */
   readonly kills: number;
   readonly random: () => number;
@@ -17,7 +19,7 @@ const RENAMED = (name: string) => fact('tenant.renamed', { name });
 const context = (commandId: string): CommandContext => ({ actor: { type: 'service', id: 'chaos' }, commandId, at: Date.now(), action: 'chaos' });
 
 /** R10: a tenant is moved from placement to placement while it is written, and the mover is killed at it. */
-export async function moveUnderLoad(ground: Ground, { moves, writers, kills, random }: Moving): Promise<{ invariants: Invariant[]; figures: Record<string, number> }> {
+export async function moveUnderLoad(ground: Ground, { moves, writers, history, kills, random }: Moving): Promise<{ invariants: Invariant[]; figures: Record<string, number> }> {
   const tenant = newId('ten');
   const migrator = ground.migrator();
   await provisioner(migrator, ground.bundle).provision(tenant, 'pooled');
@@ -25,6 +27,7 @@ export async function moveUnderLoad(ground: Ground, { moves, writers, kills, ran
 
   // more than one process: none of them is told of a move
   const logs = [ground.service('tenant-registry'), ground.service('tenant-registry')].map((databases) => eventLog(unitOfWork(databases, 'tenant-registry')));
+  await logs[0]?.append({ tenant, stream: 'history', expected: 'none', events: Array.from({ length: history }, (_, i) => RENAMED(`history ${i}`)), context: context('history') });
   const acknowledged: string[] = [];
   const failures: string[] = [];
   let refused = 0;
@@ -78,7 +81,7 @@ export async function moveUnderLoad(ground: Ground, { moves, writers, kills, ran
   const events = await readAll(logs[0] as (typeof logs)[number], tenant);
   const chain = follow(chainStart(tenant), events);
   const times = new Map<string, number>();
-  for (const { commandId } of events) times.set(commandId, (times.get(commandId) ?? 0) + 1);
+  for (const { commandId } of events.slice(history)) times.set(commandId, (times.get(commandId) ?? 0) + 1);
   const lost = acknowledged.filter((command) => !times.has(command));
   const changed = heads.filter(({ position, chainHash }) => position > 0 && events[position - 1]?.chainHash !== chainHash);
   return {

@@ -22,13 +22,13 @@ afterAll(async () => {
 const holds = ({ invariants }: Pick<Outcome, 'invariants'>) => expect(invariants.filter((one) => !one.holds)).toEqual([]);
 
 it('R10 moves a tenant pooled → schema → another database and back under load: no event lost, the old place refuses, chain heads equal', async () => {
-  const outcome = await moveUnderLoad(ground, { moves: [{ kind: 'schema' }, EU, { kind: 'pooled' }], writers: 4, kills: 0, random: seeded(1) });
+  const outcome = await moveUnderLoad(ground, { moves: [{ kind: 'schema' }, EU, { kind: 'pooled' }], writers: 4, history: 1_200, kills: 0, random: seeded(1) });
   holds(outcome);
   expect(outcome.figures['moves']).toBe(3);
 });
 
 it('R10 a mover that is killed on the way leaves the tenant where it was or where it was to go, whole', async () => {
-  const outcome = await moveUnderLoad(ground, { moves: [{ kind: 'schema' }, EU, { kind: 'schema' }], writers: 2, kills: 1, random: seeded(2) });
+  const outcome = await moveUnderLoad(ground, { moves: [{ kind: 'schema' }, EU, { kind: 'schema' }], writers: 2, history: 10, kills: 1, random: seeded(2) });
   holds(outcome);
 });
 

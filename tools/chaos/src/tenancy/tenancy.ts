@@ -16,7 +16,7 @@ export const tenancy: Scenario = {
       progress(`R10: ${Math.ceil(times / 5)} moves`);
       const places: Placement[] = [{ kind: 'schema' }, EU, { kind: 'pooled' }, EU];
       const moves = Array.from({ length: Math.ceil(times / 5) }, (_, i) => places[i % places.length] as Placement);
-      const moved = await moveUnderLoad(ground, { moves, writers: 8, kills: 0.5, random });
+      const moved = await moveUnderLoad(ground, { moves, writers: 8, history: 5_000, kills: 0.5, random });
       progress(`R3: ${times},000 transactions`);
       const interleaved = await interleave(ground, { transactions: times * 1_000, tenants: 40, random });
       progress(`R9: ${times * 10} schemas`);
