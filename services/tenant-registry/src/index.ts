@@ -1,5 +1,4 @@
 import { eventLog } from '@weir/event-store';
-import { startRelay } from '@weir/relay';
 import type { ServiceDefinition } from '@weir/service-host';
 import { HOME, collectBundle, createPool, importer, migrator, mover, openClusters, provisioner, purger, registerClusters, withoutLogin, type Databases } from '@weir/tenancy';
 import { settings, type RegistryConfig } from './config';
@@ -18,6 +17,7 @@ import { Provisioning } from './operations/provisioning';
 import { Purging } from './operations/purging';
 import { Receipts } from './operations/receipts';
 import { relayMetrics } from './operations/relay-metrics';
+import { startRelays } from './operations/relays';
 import { Topics, TopicsController } from './operations/topics.http';
 import { PlanController } from './plan/plan.http';
 import { PlanService } from './plan/plan.service';
@@ -69,11 +69,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     parkedMetrics(runtime.work.direct, runtime.metrics);
     const everywhere = [HOME, ...clusters].map((cluster) => runtime.work.of(cluster).direct);
     if (common.roles.includes('relay')) {
-      // one a database: each has its own news and checkpoints
-      for (const cluster of [HOME, ...clusters]) {
-        const relay = startRelay({ work: runtime.work.of(cluster), bus: runtime.bus, onError: (error, tenant) => log.warn({ err: error, tenant, cluster }, 'relay') });
-        runtime.onStop(() => relay.stop());
-      }
+      startRelays(runtime);
       relayMetrics(everywhere, runtime.metrics);
     }
     runtime.onStop(async () => {

@@ -81,6 +81,7 @@ export class Lane {
 
 function sizeOf({ key, value, headers }: Message): number {
   let size = 32 + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const [name, text] of Object.entries(headers ?? {})) size += 4 + name.length + (text?.length ?? 0);
+  // no Object.entries: an array for each of a record's seventeen headers would cost more than the counting
+  for (const name in headers) size += 4 + name.length + (headers[name]?.length ?? 0);
   return size;
 }
