@@ -17,6 +17,9 @@ const environment = {
 };
 const launched: ChildProcess[] = [];
 
+// each case starts npm and a server, on a machine that may be busy
+jest.setTimeout(60_000);
+
 afterAll(() => {
   for (const child of launched) child.kill('SIGTERM');
   rmSync(dataDir, { recursive: true, force: true });
@@ -24,7 +27,7 @@ afterAll(() => {
 
 /** `npm start` to its end: exit code and what it wrote to standard output and to standard error. */
 function ended(given: Record<string, string> = {}, ...argv: string[]): [number | null, string, string] {
-  const { status, stdout, stderr } = spawnSync('npm', ['start', '--silent', '--', ...argv], { cwd: root, env: { ...environment, ...given }, encoding: 'utf8', timeout: 30_000 });
+  const { status, stdout, stderr } = spawnSync('npm', ['start', '--silent', '--', ...argv], { cwd: root, env: { ...environment, ...given }, encoding: 'utf8', timeout: 50_000 });
   return [status, stdout, stderr];
 }
 
