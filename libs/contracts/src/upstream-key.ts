@@ -84,6 +84,16 @@ export const keyRotationFinished = event(topic, 'key-rotation.finished', 'What t
   publicKey: text(),
 });
 
+export const upstreamKeysShredded = event(topic, 'upstream-keys.shredded', "The receipt: nothing that was sealed for the tenant opens any more, from whatever copy.", {
+  tenantId: tenantId(),
+  keys: count(),
+  dataKeys: count(),
+  keptIn: text(),
+  /** False: there was none, or not any more. */
+  shredKeyDestroyed: plain(z.boolean()),
+  at: timestamp(),
+});
+
 export type UpstreamKeyEvent = FactOf<
   | typeof upstreamKeyRegistered
   | typeof upstreamKeyVersionOffered

@@ -11,6 +11,10 @@ export const unreadableSecret = (): AppError =>
     'The sealed secret cannot be opened. It was altered or belongs to something else: register the key again.',
   );
 
+/** The tenant's shred key was destroyed, and with it every copy of the secret. */
+export const keyShredded = (): AppError =>
+  new AppError('key-shredded', 'failed-dependency', 'The secret was destroyed for good: its shred key is gone. Register the key again.');
+
 /** Throttled, timed out, unreachable or broken: trying again makes sense. */
 export const keyEncryptionUnavailable = (cause?: unknown): AppError =>
   unavailable('key-encryption-unavailable', 'The key-encryption service does not answer now. Try again shortly.', cause);

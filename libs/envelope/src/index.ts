@@ -4,7 +4,11 @@ export { MAX_PLAINTEXT_BYTES, dataKeyVersionOf, type SecretContext } from './sea
 export type { EncryptionContext, KeyEncryption, WrappedKey } from './key-encryption';
 export { localKeyEncryption } from './local-key';
 export { awsKmsKeyEncryption, type AwsKmsOptions } from './aws-kms';
-export { keyEncryptionRefused, keyEncryptionUnavailable, unreadableSecret } from './errors';
+export { fileShredKeys } from './file-shred-keys';
+export { secretsManagerShredKeys } from './secrets-manager-shred-keys';
+export { shreddable } from './shreddable';
+export type { ShredKeys } from './shred-keys';
+export { keyShredded, keyEncryptionRefused, keyEncryptionUnavailable, unreadableSecret } from './errors';
 export {
   UPSTREAM_KEY_PURPOSE,
   openUpstreamKey,

@@ -31,7 +31,7 @@ export function kmsTrouble(operation: string, error: unknown): AppError {
  */
 function description(operation: string, { name, message, code, $fault, $metadata }: SdkError): Error {
   const parts = [
-    `KMS ${operation}: ${code ?? name ?? 'Error'}`,
+    `AWS ${operation}: ${code ?? name ?? 'Error'}`,
     $metadata?.httpStatusCode === undefined ? undefined : `HTTP ${$metadata.httpStatusCode}`,
     $metadata?.requestId === undefined ? undefined : `request ${$metadata.requestId}`,
     $fault === 'client' ? message : undefined,

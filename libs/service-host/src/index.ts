@@ -5,7 +5,7 @@ export { Health, type Check, type CheckResult } from './health';
 export { startManagement, type Management } from './management';
 export { startHost, type Host, type HostOptions } from './host';
 export { IdempotencyInterceptor, NotReplayable } from './idempotency';
-export { keyEncryptionSettings, openEnvelope, type KeyEncryptionConfig } from './key-encryption';
+export { keyEncryptionSettings, openEnvelope, openShredKeys, type KeyEncryptionConfig } from './key-encryption';
 export { assertListenable } from './listening';
 export { limiterSettings, openLimiterStore, openRedis, type LimiterConfig } from './limiter-store';
 export { Describes, openApiDocument, type RouteDocs } from './openapi';

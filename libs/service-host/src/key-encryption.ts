@@ -1,14 +1,26 @@
-import { join } from 'node:path';
-import { awsKmsKeyEncryption, createEnvelope, localKeyEncryption, type Envelope, type KeyEncryption } from '@weir/envelope';
+import { dirname, join } from 'node:path';
+import {
+  awsKmsKeyEncryption,
+  createEnvelope,
+  fileShredKeys,
+  localKeyEncryption,
+  secretsManagerShredKeys,
+  shreddable,
+  type Envelope,
+  type KeyEncryption,
+  type ShredKeys,
+} from '@weir/envelope';
 import { AppError } from '@weir/kernel';
 import type { CommonConfig } from './config';
-import { choice, integer, optionalText, type Settings } from './settings';
+import { choice, integer, optionalText, text, type Settings } from './settings';
 
 /** Of the services that seal or open upstream keys. */
 export interface KeyEncryptionConfig {
   readonly keyEncryption: 'kms' | 'local';
   readonly kmsKeyId: string | undefined;
   readonly keyFile: string | undefined;
+  readonly shredKeys: 'auto' | 'secrets-manager' | 'file' | 'none';
+  readonly shredKeyPrefix: string;
   readonly dataKeyCacheEntries: number;
   readonly dataKeyCacheAgeMs: number;
   readonly dataKeyCacheUses: number;
@@ -29,6 +41,13 @@ export const keyEncryptionSettings: Settings<KeyEncryptionConfig> = {
     'WEIR_KEY_FILE',
     'File of the local key-encryption key, made with mode 0600; key-encryption.key in WEIR_DATA_DIR when unset',
   ),
+  shredKeys: choice(
+    'WEIR_SHRED_KEYS',
+    "Where each tenant's second key stands, whose end makes the tenant's keys unreadable in every backup; auto: in AWS Secrets Manager beside KMS, in files beside a local key",
+    ['auto', 'secrets-manager', 'file', 'none'],
+    'auto',
+  ),
+  shredKeyPrefix: text('WEIR_SHRED_KEY_PREFIX', "Before the tenant's id in the names of those secrets", 'weir/shred/'),
   dataKeyCacheEntries: integer('WEIR_DATA_KEY_CACHE_ENTRIES', 'Tenants whose data key is kept in memory at most', 5_000, {
     min: 1,
   }),
@@ -43,25 +62,42 @@ export const keyEncryptionSettings: Settings<KeyEncryptionConfig> = {
   }),
 };
 
+type Config = KeyEncryptionConfig & Pick<CommonConfig, 'dataDir'>;
+
 /**
  * The envelope over the configured key-encryption key; its `close` belongs to the service's shutdown. KMS itself is asked with the first
  * secret, so that a process starts while KMS is away.
  *
  * @throws AppError `bad-configuration`, `key-file-exposed`, `key-file-unreadable`
  */
-export const openEnvelope = (config: KeyEncryptionConfig & Pick<CommonConfig, 'dataDir'>): Envelope =>
-  createEnvelope({
-    keyEncryption: keyEncryptionOf(config),
+export function openEnvelope(config: Config): Envelope {
+  const shredKeys = openShredKeys(config);
+  const keyEncryption = keyEncryptionOf(config);
+  return createEnvelope({
+    keyEncryption: shredKeys === undefined ? keyEncryption : shreddable(keyEncryption, shredKeys),
     dataKeys: { maxEntries: config.dataKeyCacheEntries, maxAgeMs: config.dataKeyCacheAgeMs, maxUses: config.dataKeyCacheUses },
   });
+}
 
-function keyEncryptionOf({
-  keyEncryption,
-  kmsKeyId,
-  keyFile,
-  dataDir,
-}: KeyEncryptionConfig & Pick<CommonConfig, 'dataDir'>): KeyEncryption {
-  if (keyEncryption === 'local') return localKeyEncryption({ keyFile: keyFile ?? join(dataDir, 'key-encryption.key') });
+/** undefined: there are none, and destroying a tenant's keys reaches no backup. */
+export function openShredKeys(config: Config): ShredKeys | undefined {
+  const { shredKeys, keyEncryption, shredKeyPrefix: prefix } = config;
+  switch (shredKeys === 'auto' ? (keyEncryption === 'kms' ? 'secrets-manager' : 'file') : shredKeys) {
+    case 'secrets-manager':
+      return secretsManagerShredKeys({ prefix });
+    case 'file':
+      // beside the key file, which is where vault and fetcher find the same
+      return fileShredKeys({ directory: join(dirname(keyFileOf(config)), 'shred-keys') });
+    case 'none':
+      return undefined;
+  }
+}
+
+const keyFileOf = ({ keyFile, dataDir }: Config): string => keyFile ?? join(dataDir, 'key-encryption.key');
+
+function keyEncryptionOf(config: Config): KeyEncryption {
+  const { keyEncryption, kmsKeyId } = config;
+  if (keyEncryption === 'local') return localKeyEncryption({ keyFile: keyFileOf(config) });
   if (kmsKeyId !== undefined) return awsKmsKeyEncryption({ keyId: kmsKeyId });
   throw new AppError(
     'bad-configuration',

@@ -20,6 +20,9 @@ export const notAccountable = (cause: unknown): AppError =>
 export const keyChanged = (): AppError =>
   new AppError('contended', 'conflict', 'The key is being changed by another request. Try again.', { retryAfter: 1 });
 
+export const noShredKeys = (): AppError =>
+  new AppError('no-shred-keys', 'conflict', 'WEIR_SHRED_KEYS is none: there is nothing whose end would reach the backups. Remove the keys one by one instead.');
+
 export const nothingToCheck = (): AppError =>
   new AppError(
     'upstream-key-rejected',

@@ -1,5 +1,5 @@
 import { newId, type CommandContext } from '@weir/kernel';
-import { openEnvelope, type ServiceDefinition } from '@weir/service-host';
+import { openEnvelope, openShredKeys, type ServiceDefinition } from '@weir/service-host';
 import { tiklive } from '@weir/upstream-catalog';
 import { Gauge } from 'prom-client';
 import { settings, type VaultConfig } from './config';
@@ -11,6 +11,9 @@ import { RotationStore } from './key-rotation/rotation-store';
 import { TenantRotation } from './key-rotation/tenant-rotation';
 import { DataKeys } from './sealing/data-keys';
 import { SealedVersions } from './sealing/sealed-versions';
+import { Shredding } from './shredding/shredding';
+import { ShreddingController } from './shredding/shredding.http';
+import { ShreddingReactor } from './shredding/shredding.reactor';
 import { Attempts } from './test-call/attempts';
 import { Examiner } from './test-call/examiner';
 import { openUpstream } from './test-call/upstream';
@@ -39,10 +42,12 @@ export const definition: ServiceDefinition<VaultConfig> = {
   create(runtime, config) {
     const { bus, clock, common, events, log, work } = runtime;
     const envelope = openEnvelope({ ...config, dataDir: common.dataDir });
+    const shredKeys = openShredKeys({ ...config, dataDir: common.dataDir });
     const upstream = openUpstream({ url: config.upstreamUrl, header: tiklive.auth.header, timeoutMs: config.testCallTimeoutMs });
     runtime.onStop(async () => {
       await upstream.close();
       envelope.close();
+      shredKeys?.close();
     });
 
     const attempts = new Attempts(bus, upstream, tiklive, clock, (error) =>
@@ -78,10 +83,11 @@ export const definition: ServiceDefinition<VaultConfig> = {
     return {
       module: {
         module: KeyVaultModule,
-        controllers: [TenantKeysController, PlatformKeysController, KeyRotationsController, ...(jobs ? [UpstreamKeyReactor] : [])],
+        controllers: [TenantKeysController, PlatformKeysController, KeyRotationsController, ShreddingController, ...(jobs ? [UpstreamKeyReactor, ShreddingReactor] : [])],
         providers: [
           { provide: UpstreamKeyService, useValue: keys },
           { provide: KeyRotationService, useValue: rotations },
+          { provide: Shredding, useValue: new Shredding(shredKeys, envelope, keyLog, events, work) },
           { provide: Signals, useValue: new Signals(keyLog, keys, work, config.confirmAfterMs) },
         ],
       },

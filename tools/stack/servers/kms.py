@@ -1,7 +1,7 @@
 """An AWS endpoint on this machine: moto_server, with a KMS as strict as AWS's and keys that survive a restart.
 
 moto lets disabled keys and keys pending deletion go on encrypting and decrypting; AWS refuses both, and so does this.
-With WEIR_KMS_STATE set, symmetric keys and their aliases are kept in that file.
+With WEIR_KMS_STATE set, symmetric keys, their aliases and the secrets of Secrets Manager are kept in that file.
 
 usage: kms.py -H 127.0.0.1 -p PORT
 """
@@ -13,6 +13,7 @@ import sys
 
 from moto.core.exceptions import JsonRESTError
 from moto.kms import models, responses
+from moto.secretsmanager import models as secrets_models, responses as secrets_responses
 from moto.server import main
 
 
@@ -73,7 +74,7 @@ for name in ("sign", "verify", "generate_mac", "verify_mac"):
         setattr(models.KmsBackend, name, strict(getattr(models.KmsBackend, name)))
 
 
-# -- Keys that survive a restart ---------------------------------------------------------------------------------------
+# -- Keys and secrets that survive a restart ---------------------------------------------------------------------------------------
 
 STATE = os.environ.get("WEIR_KMS_STATE")
 CHANGES = (
@@ -81,6 +82,7 @@ CHANGES = (
     "cancel_key_deletion", "update_key_description", "put_key_policy", "enable_key_rotation", "disable_key_rotation",
     "rotate_key_on_demand", "create_grant", "revoke_grant", "retire_grant",
 )
+SECRET_CHANGES = ("create_secret", "put_secret_value", "update_secret", "delete_secret", "restore_secret")
 
 
 def save():
@@ -94,9 +96,15 @@ def save():
                     keys[key_id] = {name: value for name, value in key.__dict__.items() if name != "private_key"}
             if keys:
                 kept[(account, region)] = keys
+    secrets = {
+        (account, region): dict(backend.secrets)
+        for account, regions in secrets_models.secretsmanager_backends.items()
+        for region, backend in regions.items()
+        if backend.secrets
+    }
     scratch = f"{STATE}.new"
     with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        pickle.dump(kept, file)
+        pickle.dump({"keys": kept, "secrets": secrets}, file)
         file.flush()
         os.fsync(file.fileno())
     os.replace(scratch, STATE)
@@ -104,12 +112,16 @@ def save():
 
 def load():
     with open(STATE, "rb") as file:
-        for (account, region), keys in pickle.load(file).items():
-            backend = models.kms_backends[account][region]
-            for key_id, attributes in keys.items():
-                key = models.Key.__new__(models.Key)
-                key.__dict__.update(attributes, private_key=None)
-                backend.keys[key_id] = key
+        state = pickle.load(file)
+    # a file of before has the keys alone
+    for (account, region), keys in state.get("keys", state).items():
+        backend = models.kms_backends[account][region]
+        for key_id, attributes in keys.items():
+            key = models.Key.__new__(models.Key)
+            key.__dict__.update(attributes, private_key=None)
+            backend.keys[key_id] = key
+    for (account, region), secrets in state.get("secrets", {}).items():
+        secrets_models.secretsmanager_backends[account][region].secrets.update(secrets)
 
 
 def saving(method):
@@ -128,5 +140,7 @@ if STATE:
     for name in CHANGES:
         if hasattr(responses.KmsResponse, name):
             setattr(responses.KmsResponse, name, saving(getattr(responses.KmsResponse, name)))
+    for name in SECRET_CHANGES:
+        setattr(secrets_responses.SecretsManagerResponse, name, saving(getattr(secrets_responses.SecretsManagerResponse, name)))
 
 main(sys.argv[1:])

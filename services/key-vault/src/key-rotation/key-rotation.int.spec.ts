@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateKeyCommand, DisableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { eventsTopic } from '@weir/contracts';
-import { createEnvelope, localKeyEncryption, openUpstreamKey } from '@weir/envelope';
+import { createEnvelope, fileShredKeys, localKeyEncryption, openUpstreamKey, shreddable } from '@weir/envelope';
 import { PLATFORM, type TenantId } from '@weir/kernel';
 import { schemaOf } from '@weir/tenancy';
 import { freshDatabase, servers, type TestDatabase } from '@weir/testing';
@@ -122,7 +122,10 @@ describe('rotation of all data keys and of the key-encryption key', () => {
 
     // the old key-encryption key is gone from the file, and fetchers open with the new one what the topic says
     await until(() => readFileSync(keyFile, 'utf8').trimEnd().split('\n').length === 1);
-    const envelope = createEnvelope({ keyEncryption: localKeyEncryption({ keyFile }), dataKeys: { maxEntries: 10, maxAgeMs: 60_000, maxUses: 100 } });
+    const envelope = createEnvelope({
+      keyEncryption: shreddable(localKeyEncryption({ keyFile }), fileShredKeys({ directory: join(dataDir, 'shred-keys') })),
+      dataKeys: { maxEntries: 10, maxAgeMs: 60_000, maxUses: 100 },
+    });
     for (const { id, secret } of kept) {
       await until(async () => (await stateOf(vault, id))?.versions[0]?.dataKey.version === 2);
       const state = (await stateOf(vault, id))!;

@@ -1,4 +1,5 @@
-import { createEnvelope, localKeyEncryption } from '@weir/envelope';
+import { dirname, join } from 'node:path';
+import { createEnvelope, fileShredKeys, localKeyEncryption, shreddable } from '@weir/envelope';
 import { eventLog } from '@weir/event-store';
 import { newId } from '@weir/kernel';
 import { createPool, unitOfWork, type Sql, type UnitOfWork } from '@weir/tenancy';
@@ -13,7 +14,7 @@ import { UpstreamKeyLog } from '../upstream-key/upstream-key.log';
 async function main([url = '', keyFile = '', statements = '']: string[]): Promise<void> {
   const work = dyingAfter(Number(statements), unitOfWork(createPool({ url, name: 'spec/rotating', max: 8 }), 'key-vault'));
   const envelope = createEnvelope({
-    keyEncryption: localKeyEncryption({ keyFile }),
+    keyEncryption: shreddable(localKeyEncryption({ keyFile }), fileShredKeys({ directory: join(dirname(keyFile), 'shred-keys') })),
     dataKeys: { maxEntries: 100, maxAgeMs: 60_000, maxUses: 10_000 },
   });
   const events = eventLog(work);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StateTable } from '@weir/access';
 import { upstreamKeyState } from '@weir/contracts';
-import { createEnvelope, localKeyEncryption, openUpstreamKey, type Envelope } from '@weir/envelope';
+import { createEnvelope, fileShredKeys, localKeyEncryption, openUpstreamKey, shreddable, type Envelope } from '@weir/envelope';
 import { schemaOf } from '@weir/tenancy';
 import { freshDatabase, type TestDatabase } from '@weir/testing';
 import { startSimulator, type Key, type Simulator } from '@weir/tiklive-simulator';
@@ -11,7 +11,7 @@ import { Client } from 'pg';
 import { newSecret, stateOf, until } from '../testing/observations';
 import { startVault, type RunningVault } from '../testing/running-vault';
 
-const DRAIN_MS = 1_500;
+const DRAIN_MS = 3_000;
 
 let database: TestDatabase;
 let admin: Client;
@@ -32,7 +32,7 @@ beforeAll(async () => {
     environment: { WEIR_KEY_DRAIN_MS: String(DRAIN_MS), WEIR_DATA_KEY_MAX_SEALS: '2' },
   });
   envelope = createEnvelope({
-    keyEncryption: localKeyEncryption({ keyFile: join(dataDir, 'key-encryption.key') }),
+    keyEncryption: shreddable(localKeyEncryption({ keyFile: join(dataDir, 'key-encryption.key') }), fileShredKeys({ directory: join(dataDir, 'shred-keys') })),
     dataKeys: { maxEntries: 10, maxAgeMs: 60_000, maxUses: 10_000 },
   });
 }, 60_000);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TOPICS } from '@weir/contracts';
-import { createEnvelope, localKeyEncryption, openUpstreamKey } from '@weir/envelope';
+import { createEnvelope, fileShredKeys, localKeyEncryption, openUpstreamKey, shreddable } from '@weir/envelope';
 import { freshDatabase, type TestDatabase } from '@weir/testing';
 import { startSimulator, type NewFault, type Key, type Simulator } from '@weir/tiklive-simulator';
 import { Client } from 'pg';
@@ -80,7 +80,10 @@ describe('handing in a key', () => {
     await until(async () => (await stateOf(vault, id))?.active === 1);
     const state = await stateOf(vault, id);
     const envelope = createEnvelope({
-      keyEncryption: localKeyEncryption({ keyFile: join(dataDir, 'key-encryption.key') }),
+      keyEncryption: shreddable(
+        localKeyEncryption({ keyFile: join(dataDir, 'key-encryption.key') }),
+        fileShredKeys({ directory: join(dataDir, 'shred-keys') }),
+      ),
       dataKeys: { maxEntries: 1, maxAgeMs: 1_000, maxUses: 10 },
     });
     expect((await openUpstreamKey(envelope, state!, state!.versions[0]!)).toString()).toBe(key);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CancelKeyDeletionCommand, DecryptCommand, DisableKeyCommand, EnableKeyCommand, EncryptCommand, GenerateDataKeyCommand, KMSClient, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
+import { CreateSecretCommand, DeleteSecretCommand, GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { startParts, type Parts } from '../parts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'weir-kms-'));
@@ -31,6 +32,17 @@ describe('the KMS endpoint of this machine', () => {
     const { Plaintext } = await after.send(new DecryptCommand({ CiphertextBlob, EncryptionContext: { tenant: 'a' } }));
     expect(Buffer.from(Plaintext as Uint8Array).toString()).toBe('kept');
     await expect(after.send(new DecryptCommand({ CiphertextBlob, EncryptionContext: { tenant: 'b' } }))).rejects.toThrow();
+  });
+
+  it('keeps secrets over a restart, and one that was deleted at once is gone after it too', async () => {
+    const secrets = () => new SecretsManagerClient({ endpoint: parts.kms.url, region: 'us-east-1', credentials: { accessKeyId: 'spec', secretAccessKey: 'spec' } });
+    await restarted();
+    for (const Name of ['kept', 'gone']) await secrets().send(new CreateSecretCommand({ Name, SecretBinary: Buffer.from('bytes') }));
+    await secrets().send(new DeleteSecretCommand({ SecretId: 'gone', ForceDeleteWithoutRecovery: true }));
+    await restarted();
+    const { SecretBinary } = await secrets().send(new GetSecretValueCommand({ SecretId: 'kept' }));
+    expect(Buffer.from(SecretBinary as Uint8Array).toString()).toBe('bytes');
+    await expect(secrets().send(new GetSecretValueCommand({ SecretId: 'gone' }))).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
   });
 
   it('V7 refuses a disabled key and one that is pending deletion, as AWS does', async () => {
