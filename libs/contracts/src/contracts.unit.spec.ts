@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalJson } from '@weir/kernel';
 import { z } from 'zod';
-import { CONTRACTS, EVENTS, TOPICS, fieldsOf } from './index';
+import { CONTRACTS, EVENTS, TOPICS, fieldsOf, readEvent } from './index';
 
 const FIXTURES = join(__dirname, '..', 'fixtures');
 
@@ -14,7 +14,13 @@ const goldens = readdirSync(FIXTURES).map((file) => {
 const read = (file: string): object => JSON.parse(readFileSync(join(FIXTURES, file), 'utf8')) as object;
 const current = goldens.filter(({ contract, version }) => contract?.version === version);
 
+const older = goldens.flatMap(({ file, version }) => [...EVENTS.values()].flatMap((contract) => (file.startsWith(`${contract.type}.v`) && version < contract.version ? [{ file, version, contract }] : [])));
+
 describe('the contracts', () => {
+  it('E11 read the golden fixtures of all older versions as the current one', () => {
+    for (const { file, version, contract } of older) expect(() => readEvent(contract, version, read(file))).not.toThrow();
+  });
+
   it.each(current)('E11 $type reads its golden fixture $file and gives back what stands there', ({ file, contract }) => {
     const golden = read(file);
     expect(canonicalJson(contract?.schema.parse(golden))).toBe(canonicalJson(golden));

@@ -1,6 +1,6 @@
 export { CONTRACTS, EVENTS } from './catalogue';
 export { describeEvents } from './describe-events';
-export { event, record, type Contract, type EventContract, type FactOf } from './contract';
+export { event, readEvent, record, type Contract, type EventContract, type FactOf, type Upcaster } from './contract';
 export { fieldsOf, personal, plain, type FieldPrivacy } from './privacy';
 export { DEMAND_TOPIC, SIGNAL_TOPIC, TOPICS, USAGE_TOPIC, eventsTopic, stateTopic, type Thing, type TopicDeclaration } from './topics';
 export { KEY_MODES, PLACEMENTS, ROLES, type KeyMode, type PlanRef, type Role } from './fields';

@@ -1,9 +1,12 @@
 import type { StoredEvent } from '@weir/audit-format';
+import { EVENTS } from '@weir/contracts';
 import { AppError, versionConflict, type Aggregate, type CommandContext, type Decide, type Fact, type TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
-import { append, type Append, type Appended, type StateChange } from './append';
+import { append, type Append, type Appended, type Contracts, type StateChange } from './append';
 import { EVENT_COLUMNS, toEvent, type EventRow } from './event';
 import { groupAppend } from './group-append';
+import { loadStream } from './streams';
+import { keepSnapshot } from './snapshots';
 
 export interface Decided<S, E> {
   readonly state: S;
@@ -36,17 +39,18 @@ export interface EventLog<Q extends Sql = Sql> {
 
 const TRIES = 20;
 
-export function eventLog<Q extends Sql>(work: UnitOfWork<Q>): EventLog<Q> {
-  const appendGrouped = groupAppend(work);
+export function eventLog<Q extends Sql>(work: UnitOfWork<Q>, contracts: Contracts = EVENTS): EventLog<Q> {
+  const appendGrouped = groupAppend(work, contracts);
 
   async function read(tenant: TenantId, options: { after: number; limit: number; stream?: string }): Promise<StoredEvent[]> {
     return work.inTenant(tenant, (sql) => readEvents(sql, tenant, options));
   }
 
   async function load<S, E extends Fact>(tenant: TenantId, stream: string, aggregate: Aggregate<S, E>) {
-    const events = await work.inTenant(tenant, (sql) => readStream(sql, tenant, stream));
-    const state = events.reduce((before, event) => aggregate.evolve(before, event as unknown as E), aggregate.initial);
-    return { state, version: events.at(-1)?.version ?? 0 };
+    const { state, version, due } = await work.inTenant(tenant, (sql) => loadStream(sql, tenant, stream, aggregate, contracts));
+    // in a transaction of its own: one that cannot be kept now, say while the tenant is being moved, is kept another time
+    if (due !== undefined) await work.inTenant(tenant, (sql) => keepSnapshot(sql, tenant, stream, due)).catch(() => undefined);
+    return { state, version };
   }
 
   async function tryOnce<S, E extends Fact>(decision: Decision<S, E, Q>): Promise<Decided<S, E> | { conflict: number }> {
@@ -65,7 +69,7 @@ export function eventLog<Q extends Sql>(work: UnitOfWork<Q>): EventLog<Q> {
       decision.also === undefined
         ? await appendGrouped(request)
         : await work.inTenant(tenant, async (sql) => {
-            const result = await append(sql, request);
+            const result = await append(sql, request, contracts);
             if (result.outcome === 'appended') await decision.also?.(sql, decided);
             return result;
           });
@@ -100,14 +104,6 @@ export async function readEvents(
     `select ${EVENT_COLUMNS} from events
      where tenant_id = $1 and position > $2 and ($4::text is null or stream = $4) order by position limit $3`,
     [tenant, options.after, options.limit, options.stream ?? null],
-  );
-  return rows.map(toEvent);
-}
-
-async function readStream(sql: Sql, tenant: TenantId, stream: string): Promise<StoredEvent[]> {
-  const { rows } = await sql.query<EventRow>(
-    `select ${EVENT_COLUMNS} from events where tenant_id = $1 and stream = $2 order by version`,
-    [tenant, stream],
   );
   return rows.map(toEvent);
 }

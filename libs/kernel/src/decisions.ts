@@ -12,6 +12,18 @@ export type Decide<S, E> = (state: S) => readonly E[];
 export interface Aggregate<S, E> {
   readonly initial: S;
   readonly evolve: (state: S, event: E) => S;
+  /** For streams that grow long; without it each is read from its first event. */
+  readonly snapshots?: Snapshots<S>;
+}
+
+/** States kept beside a log, so that reading begins after them: a cache, and never the truth. A state is plain JSON then. */
+export interface Snapshots<S> {
+  /** `<name>/<version>`; another one whenever `evolve` or the shape of the state is: what another reducer left is not read. */
+  readonly reducer: string;
+  /** Events of a stream from one to the next. */
+  readonly every: number;
+  /** Of what was kept. What it throws at is not used. */
+  readonly parse: (kept: unknown) => S;
 }
 
 export function unreachable(value: never): never {

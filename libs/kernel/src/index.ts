@@ -30,6 +30,6 @@ export {
   type Category,
   type ErrorOptions,
 } from './errors';
-export { fact, unreachable, type Actor, type Aggregate, type CommandContext, type Decide, type Fact } from './decisions';
+export { fact, unreachable, type Actor, type Aggregate, type CommandContext, type Decide, type Fact, type Snapshots } from './decisions';
 export { canonicalJson } from './canonical-json';
 export { WEIR_VERSION } from './version';

@@ -244,7 +244,7 @@ describe('verification', () => {
     // the next position is taken, by something that no append put there
     await setHead(tenant, 3);
     const { result, receipt } = await verify(tenant);
-    expect([result, receipt.log]).toEqual(['intact', 'platform']);
+    expect([result, receipt.log]).toEqual(['broken', 'platform']);
     const { body } = await operator('GET', `/v1/platform/events?type=audit.verified&after=${receipt.position - 1}`);
     expect(body.data[0]).toMatchObject({ stream: `audit/${tenant.id}`, data: { events: 4 } });
   });

@@ -1,5 +1,5 @@
 import { stateTopic, type UpstreamKeyEvent } from '@weir/contracts';
-import { EVENT_COLUMNS, publishStates, toEvent, type Decided, type EventLog, type EventRow } from '@weir/event-store';
+import { publishStates, readStreams, type Decided, type EventLog } from '@weir/event-store';
 import type { CommandContext, Decide, KeyId, TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { readSealed, store, type SealedVersion } from '../sealing/sealed-versions';
@@ -58,11 +58,8 @@ export class UpstreamKeyLog {
 
   /** Within a transaction that holds the log's lock: the state of a key once more, for its secrets were sealed or wrapped anew. */
   async sayAgain(sql: Sql, owner: TenantId, keyId: KeyId): Promise<void> {
-    const { rows } = await sql.query<EventRow>(
-      `select ${EVENT_COLUMNS} from events where tenant_id = $1 and stream = $2 order by version`,
-      [owner, stream(keyId)],
-    );
-    const state = rows.map(toEvent).reduce((before, event) => evolve(before, event as unknown as UpstreamKeyEvent), initial);
+    const events = await readStreams(sql, owner, [stream(keyId)]);
+    const state = events.reduce((before, event) => evolve(before, event as unknown as UpstreamKeyEvent), initial);
     await publishStates(sql, [
       { topic: stateTopic('upstream-key'), key: keyId, body: toState(owner, state, await readSealed(sql, owner, keyId)) },
     ]);
@@ -70,21 +67,15 @@ export class UpstreamKeyLog {
 
   /** Keys of an owner in the order of their ids, which is that of their making. */
   async page(owner: TenantId, page: { limit: number; after: string | undefined }): Promise<Loaded[]> {
-    const rows = await this.work.inTenant(owner, async (sql) => {
+    const events = await this.work.inTenant(owner, async (sql) => {
       const { rows: keys } = await sql.query<{ key_id: KeyId }>(
         'select key_id from upstream_keys where tenant_id = $1 and key_id > $2 order by key_id limit $3',
         [owner, page.after ?? '', page.limit + 1],
       );
-      const streams = keys.map(({ key_id }) => stream(key_id));
-      return (
-        await sql.query<EventRow>(
-          `select ${EVENT_COLUMNS} from events where tenant_id = $1 and stream = any ($2) order by stream, version`,
-          [owner, streams],
-        )
-      ).rows;
+      return readStreams(sql, owner, keys.map(({ key_id }) => stream(key_id)));
     });
     const loaded = new Map<string, Loaded>();
-    for (const event of rows.map(toEvent)) {
+    for (const event of events) {
       const before = loaded.get(event.stream)?.state ?? initial;
       loaded.set(event.stream, { state: evolve(before, event as unknown as UpstreamKeyEvent), version: event.version });
     }

@@ -1,0 +1,186 @@
+import { chainStart, follow } from '@weir/audit-format';
+import { stateTopic } from '@weir/contracts';
+import { fact, newId, type CommandContext, type TenantId } from '@weir/kernel';
+import { collectBundle, createPool, provisioner, unitOfWork, type UnitOfWork } from '@weir/tenancy';
+import { freshDatabase, type TestDatabase } from '@weir/testing';
+import type { Pool } from 'pg';
+import { append, publishStates, type Append, type Appended } from './append';
+import { eventLog, type EventLog } from './event-log';
+import { groupAppend } from './group-append';
+
+let database: TestDatabase;
+let pools: Pool[];
+let work: UnitOfWork;
+let log: EventLog;
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  pools = [];
+  work = unitOfWork(open('tenant-registry', 5), 'tenant-registry');
+  log = eventLog(work);
+});
+afterAll(async () => {
+  await Promise.all(pools.map((pool) => pool.end()));
+  await database.drop();
+});
+
+function open(service: 'tenant-registry' | 'key-vault', max: number): Pool {
+  const pool = createPool({ url: database.urlOf(service), name: 'spec', max });
+  pools.push(pool);
+  return pool;
+}
+
+async function newTenant(): Promise<TenantId> {
+  const migrator = createPool({ url: database.migratorUrl, name: 'spec/migrator', max: 1 });
+  const id = newId('ten');
+  await provisioner(migrator, collectBundle()).provision(id, 'schema');
+  await migrator.end();
+  return id;
+}
+
+const by = (commandId: string): CommandContext => ({ actor: { type: 'operator', id: 'op' }, commandId, at: Date.now(), action: 'spec' });
+const of = (tenant: TenantId, stream: string, commandId: string, rest: Partial<Append> = {}): Append => ({
+  tenant,
+  stream,
+  expected: 'any',
+  events: [fact('tenant.renamed', { name: commandId })],
+  context: by(commandId),
+  ...rest,
+});
+
+/** Appends as a service does it, and how many statements that took. */
+function counting(): { send: (request: Append) => Promise<Appended>; statements: () => number } {
+  let statements = 0;
+  const send = groupAppend({ directIn: (tenant) => (statements++, work.directIn(tenant)) });
+  return { send, statements: () => statements };
+}
+
+const positionsOf = async (tenant: TenantId) => (await log.read(tenant, { after: 0, limit: 5_000 })).map(({ position }) => position);
+const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
+
+describe('appends of one tenant that come at once', () => {
+  it('go together: what arrives while a statement is in flight goes with the next, over several streams', async () => {
+    const tenant = await newTenant();
+    const { send, statements } = counting();
+    const sent = await Promise.all(upTo(100).map((n) => send(of(tenant, `s/${n % 7}`, `c${n}`))));
+    expect(statements()).toBe(2);
+    expect(sent.map((one) => ('first' in one ? one.first : 0))).toEqual(upTo(100));
+    const chain = follow(chainStart(tenant), await log.read(tenant, { after: 0, limit: 200 }));
+    expect(chain).toMatchObject({ position: 100, firstBreak: undefined });
+  });
+
+  it('are a statement each where nobody else writes', async () => {
+    const tenant = await newTenant();
+    const { send, statements } = counting();
+    for (const n of upTo(5)) await send(of(tenant, 's', `c${n}`));
+    expect(statements()).toBe(5);
+  });
+
+  it('E1 are judged in their order: those that conflict learn the actual version and hinder no other', async () => {
+    const tenant = await newTenant();
+    const { send, statements } = counting();
+    const outcomes = await Promise.all([
+      send(of(tenant, 'opens', 'in flight')),
+      send(of(tenant, 's', 'first', { expected: 'none' })),
+      send(of(tenant, 's', 'late', { expected: 'none' })),
+      send(of(tenant, 's', 'second', { expected: 1, events: [fact('tenant.renamed', { name: 'x' }), fact('tenant.renamed', { name: 'y' })] })),
+      send(of(tenant, 's', 'stale', { expected: 1 })),
+      send(of(tenant, 'new', 'needs one', { expected: 'exists' })),
+      send(of(tenant, 's', 'third', { expected: 3 })),
+    ]);
+    expect(statements()).toBe(2);
+    expect(outcomes.map((one) => [one.outcome, one.version])).toEqual([
+      ['appended', 1],
+      ['appended', 1],
+      ['conflict', 1],
+      ['appended', 3],
+      ['conflict', 3],
+      ['conflict', 0],
+      ['appended', 4],
+    ]);
+    expect(await positionsOf(tenant)).toEqual(upTo(5));
+  });
+
+  it('E3 give a retry that comes with its first try the first result', async () => {
+    const tenant = await newTenant();
+    const { send } = counting();
+    const both = [fact('tenant.renamed', { name: 'x' }), fact('tenant.renamed', { name: 'y' })];
+    await send(of(tenant, 's', 'before'));
+    const [, first, again] = await Promise.all(['other', 'once', 'once'].map((command) => send(of(tenant, 's', command, { events: both }))));
+    expect(first).toEqual({ outcome: 'appended', version: 5, first: 4, last: 5 });
+    expect(again).toEqual({ outcome: 'repeated', version: 5, first: 4, last: 5 });
+    expect(await positionsOf(tenant)).toHaveLength(5);
+  });
+
+  it('fail alone when the database refuses one', async () => {
+    const tenant = await newTenant();
+    const topic = stateTopic('tenant');
+    const vault = unitOfWork(open('key-vault', 1), 'key-vault');
+    await vault.inTenant(tenant, (sql) => publishStates(sql, [{ topic, key: 'theirs', body: {} }]));
+    const { send } = counting();
+    const outcomes = await Promise.allSettled([
+      send(of(tenant, 's', 'in flight')),
+      send(of(tenant, 's', 'good')),
+      // a state of another service's
+      send(of(tenant, 's', 'bad', { states: [{ topic, key: 'theirs', body: { stolen: true } }] })),
+      send(of(tenant, 's', 'good too', { states: [{ topic, key: 'ours', body: {} }] })),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(outcomes[2]).toMatchObject({ reason: { message: expect.stringContaining('row-level security') } });
+    expect((await log.read(tenant, { after: 0, limit: 10 })).map(({ commandId }) => commandId)).toEqual(['in flight', 'good', 'good too']);
+  });
+
+  it('say of one thing what the last of them says', async () => {
+    const tenant = await newTenant();
+    const topic = stateTopic('tenant');
+    const { send } = counting();
+    await Promise.all(upTo(20).map((n) => send(of(tenant, 's', `c${n}`, { states: [{ topic, key: 'k', body: { n } }] }))));
+    const { rows } = await work.inTenant(tenant, (sql) => sql.query("select version, body from published_states where key = 'k'"));
+    expect(rows).toEqual([{ version: '20', body: '{"n":20}' }]);
+  });
+
+  it('E2 from several processes, alone and in transactions of their own, leave no gap and deadlock nobody', async () => {
+    const tenant = await newTenant();
+    const other = unitOfWork(open('key-vault', 5), 'key-vault');
+    const logs = [log, eventLog(other)];
+    const aggregate = { initial: 0, evolve: (n: number) => n + 1 };
+    const also = async () => undefined;
+    await Promise.all(
+      upTo(120).map((n) => {
+        const one = logs[n % 2] as EventLog;
+        if (n % 3 > 0) return one.append(of(tenant, `s/${n % 5}`, `c${n}`));
+        return one.decide({ tenant, stream: `d/${n % 15}`, aggregate, decide: () => [fact('tenant.renamed', { name: 'd' })], context: by(`c${n}`), also });
+      }),
+    );
+    const chain = follow(chainStart(tenant), await log.read(tenant, { after: 0, limit: 200 }));
+    expect(chain).toMatchObject({ position: 120, events: 120, firstBreak: undefined });
+  });
+
+  it('E4 take one connection of the pool while their tenant is held up, however many wait', async () => {
+    const [stalled, lively] = [await newTenant(), await newTenant()];
+    let release = () => {};
+    let hasPosition = () => {};
+    const positioned = new Promise<void>((resolve) => (hasPosition = resolve));
+    const holding = work.inTenant(stalled, async (sql) => {
+      await append(sql, of(stalled, 's', 'stalls'));
+      hasPosition();
+      await new Promise<void>((resolve) => (release = resolve));
+    });
+    await positioned;
+    const waiting = upTo(50).map((n) => log.append(of(stalled, 's', `w${n}`)));
+    // the pool has five: one holds, one waits
+    await Promise.all(upTo(30).map((n) => log.append(of(lively, 's', `l${n}`))));
+    expect(await positionsOf(lively)).toEqual(upTo(30));
+    release();
+    await Promise.all([holding, ...waiting]);
+    expect(await positionsOf(stalled)).toEqual(upTo(51));
+  });
+
+  it('E2 leave no gap in a storm of conflicts', async () => {
+    const tenant = await newTenant();
+    await log.append(of(tenant, 's', 'first'));
+    const storm = await Promise.all(upTo(2_000).map((n) => log.append(of(tenant, 's', `c${n}`, n % 100 === 0 ? {} : { expected: 0 }))));
+    expect(storm.filter(({ outcome }) => outcome === 'conflict')).toHaveLength(1_980);
+    expect(await positionsOf(tenant)).toEqual(upTo(21));
+  });
+});
