@@ -15,4 +15,4 @@ export { migrator, type MigrationPlan, type MigrationRun, type MigrationStatus, 
 export { purger, type LastWords, type Purger, type SaidState } from './purge';
 export { provisioner, type Placement, type PlacementKind, type Provisioner } from './provisioning';
 export { SQLSTATE, identifier, literal, sqlState, type Sql } from './sql';
-export { ENTER, translated, translating, unitOfWork, type UnitOfWork, type WorkOptions } from './unit-of-work';
+export { ENTER, inEach, translated, translating, unitOfWork, type UnitOfWork, type WorkOptions } from './unit-of-work';

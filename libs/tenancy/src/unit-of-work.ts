@@ -11,8 +11,12 @@ export interface UnitOfWork<S extends Sql = Sql> {
   inTenant<T>(tenant: TenantId, work: (sql: S) => Promise<T>): Promise<T>;
   /** Inside: the service's login and its control schema, in the home database. */
   inControl<T>(work: (sql: S) => Promise<T>): Promise<T>;
-  /** As `inControl`, in each database, home first: for what is kept beside the tenants' data and asked for over all of them. */
-  inEveryControl<T>(work: (sql: S) => Promise<T>): Promise<T[]>;
+  /**
+   * As `inControl`, in each database, home first: for what is kept beside the tenants' data and asked for over all of them.
+   *
+   * @param leftOut is told of a database that fails, and the others count; without it one failure is that of all
+   */
+  inEveryControl<T>(work: (sql: S) => Promise<T>, leftOut?: (error: Error) => void): Promise<T[]>;
   /** Within `inTenant`: the rest of the transaction is the service's own again, beside the tenant's data, so that both commit or neither. */
   leaveTenant(sql: S): Promise<void>;
   /** One statement of a tenant outside of any transaction of ours; it must set its own role, as weir.append does. */
@@ -60,13 +64,21 @@ export function unitOfWork(pools: Pool | Databases, service: ServiceName, { need
         ),
       ),
     inControl: (run) => inControlOf(home, run),
-    inEveryControl: (run) => Promise.all(places.all.map((pool) => inControlOf(pool, run))),
+    inEveryControl: (run, leftOut) => inEach(places.all, (pool) => inControlOf(pool, run), leftOut),
     leaveTenant: async (sql) => void (await sql.query('select weir.leave($1)', [control])),
     directIn: (tenant) => ({ query: (text, values) => translating(() => places.visit(tenant, (pool) => pool.query(text, values as unknown[]))) }),
     direct: directOf(home),
     of: (cluster) => ({ ...work, inControl: (run) => inControlOf(places.of(cluster), run), direct: directOf(places.of(cluster)) }),
   };
   return work;
+}
+
+/** All of them, or those that did not fail where somebody wants to hear of the others. */
+export async function inEach<P, T>(places: readonly P[], work: (place: P) => Promise<T>, leftOut?: (error: Error) => void): Promise<T[]> {
+  if (leftOut === undefined) return Promise.all(places.map(work));
+  const outcomes = await Promise.allSettled(places.map(work));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') leftOut(outcome.reason as Error);
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 }
 
 export async function translating<T>(work: () => Promise<T>): Promise<T> {

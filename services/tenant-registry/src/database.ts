@@ -1,7 +1,7 @@
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import type { TenantId } from '@weir/kernel';
 import type { CommonConfig } from '@weir/service-host';
-import { ENTER, Whereabouts, loginOf, translating, withLogin, type Sql, type UnitOfWork } from '@weir/tenancy';
+import { ENTER, Whereabouts, inEach, loginOf, translating, withLogin, type Sql, type UnitOfWork } from '@weir/tenancy';
 import { ENTITIES } from './read-models';
 
 /** A statement runner that also knows the registry's entities, on the same connection and in the same transaction. */
@@ -12,28 +12,45 @@ export interface RegistrySql extends Sql {
 const CONTROL = loginOf('tenant-registry');
 
 /** One DataSource a database; entities name no schema: outside of a unit of work there is no search_path and every query fails. */
-export async function openDataSource(url: string, poolSize: number): Promise<DataSource> {
-  const source = new DataSource({ type: 'postgres', url, entities: ENTITIES, poolSize, extra: { connectionTimeoutMillis: 5_000 } });
-  return source.initialize();
+class Source {
+  private opening: Promise<DataSource> | undefined;
+
+  constructor(
+    private readonly url: string,
+    private readonly poolSize: number,
+  ) {}
+
+  /** Connected when it is first asked for, and tried again while it fails: a cluster that is down keeps nobody else from being served. */
+  ready(): Promise<DataSource> {
+    this.opening ??= new DataSource({ type: 'postgres', url: this.url, entities: ENTITIES, poolSize: this.poolSize, extra: { connectionTimeoutMillis: 5_000 } }).initialize().catch((error: unknown) => {
+      this.opening = undefined;
+      throw error;
+    });
+    return this.opening;
+  }
+
+  async close(): Promise<void> {
+    await (await this.opening?.catch(() => undefined))?.destroy();
+  }
 }
 
 export async function openDataSources({ postgresUrl, postgresPoolSize, clusters }: Pick<CommonConfig, 'postgresUrl' | 'postgresPoolSize' | 'clusters'>): Promise<DataSources> {
-  const home = await openDataSource(postgresUrl, postgresPoolSize);
-  const others = Object.entries(clusters).map(async ([name, url]) => [name, await openDataSource(withLogin(url, postgresUrl), postgresPoolSize)] as const);
-  return { home, clusters: new Map(await Promise.all(others)) };
+  const home = new Source(postgresUrl, postgresPoolSize);
+  await home.ready();
+  return { home, clusters: new Map(Object.entries(clusters).map(([name, url]) => [name, new Source(withLogin(url, postgresUrl), postgresPoolSize)])) };
 }
 
 export interface DataSources {
-  readonly home: DataSource;
-  readonly clusters: ReadonlyMap<string, DataSource>;
+  readonly home: Source;
+  readonly clusters: ReadonlyMap<string, Source>;
 }
 
 /** The unit of work over TypeORM, so that read models are written in the transaction of the events they follow. */
 export function registryWork({ home, clusters }: DataSources, plain: UnitOfWork, needs: readonly string[]): UnitOfWork<RegistrySql> {
   const places = new Whereabouts(home, clusters);
 
-  async function transaction<T>(source: DataSource, begin: string, values: unknown[], work: (sql: RegistrySql) => Promise<T>): Promise<T> {
-    const runner = source.createQueryRunner();
+  async function transaction<T>(source: Source, begin: string, values: unknown[], work: (sql: RegistrySql) => Promise<T>): Promise<T> {
+    const runner = (await source.ready()).createQueryRunner();
     try {
       await runner.connect();
       await runner.startTransaction();
@@ -49,13 +66,13 @@ export function registryWork({ home, clusters }: DataSources, plain: UnitOfWork,
     }
   }
 
-  const inControlOf = <T>(source: DataSource, work: (sql: RegistrySql) => Promise<T>): Promise<T> =>
+  const inControlOf = <T>(source: Source, work: (sql: RegistrySql) => Promise<T>): Promise<T> =>
     translating(() => transaction(source, "select set_config('search_path', $1, true)", [CONTROL], work));
 
   const work: UnitOfWork<RegistrySql> = {
     inTenant: (tenant: TenantId, run) => translating(() => places.visit(tenant, (source) => transaction(source, ENTER, [tenant, needs], run))),
     inControl: (run) => inControlOf(home, run),
-    inEveryControl: (run) => Promise.all(places.all.map((source) => inControlOf(source, run))),
+    inEveryControl: (run, leftOut) => inEach(places.all, (source) => inControlOf(source, run), leftOut),
     leaveTenant: async (sql) => void (await sql.query('select weir.leave($1)', [CONTROL])),
     directIn: (tenant) => plain.directIn(tenant),
     direct: plain.direct,

@@ -73,7 +73,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
       relayMetrics(everywhere, runtime.metrics);
     }
     runtime.onStop(async () => {
-      await Promise.all([sources.home, ...sources.clusters.values()].map((source) => source.destroy()));
+      await Promise.all([sources.home, ...sources.clusters.values()].map((source) => source.close()));
       await Promise.all([databases.home, ...databases.clusters.values()].map((pool) => pool.end()));
     });
 

@@ -21,12 +21,13 @@ interface Row {
 const toDue = ({ tenant_id, key_id, entry }: Row): DueKey => ({ owner: tenant_id, keyId: key_id, entry });
 
 /** Keys with a version whose drain has ended, over all tenants. */
-export async function drained(work: UnitOfWork, now: number): Promise<DueKey[]> {
+export async function drained(work: UnitOfWork, now: number, onError?: (error: Error) => void): Promise<DueKey[]> {
   const found = await work.inEveryControl((sql) =>
     sql.query<Row>(
       'select tenant_id, key_id, drain_until::text as entry from key_drains where drain_until <= $1 order by drain_until limit $2',
       [now, BATCH],
     ),
+    onError,
   );
   return found.flatMap(({ rows }) => rows).map(toDue);
 }
@@ -35,7 +36,7 @@ export async function drained(work: UnitOfWork, now: number): Promise<DueKey[]> 
  * Takes keys that are due to be looked at, and sets their next look: twice as far away, six hours at most. Of several
  * processes one takes each.
  */
-export async function takeRechecks(work: UnitOfWork, recheckMs: number): Promise<DueKey[]> {
+export async function takeRechecks(work: UnitOfWork, recheckMs: number, onError?: (error: Error) => void): Promise<DueKey[]> {
   const found = await work.inEveryControl((sql) =>
     sql.query<Row>(
       `update key_rechecks r set tries = r.tries + 1, due_at = now() + least($1 * power(2, least(r.tries + 1, 20)), 21600000) * interval '1 ms'
@@ -44,6 +45,7 @@ export async function takeRechecks(work: UnitOfWork, recheckMs: number): Promise
        returning r.tenant_id, r.key_id, (extract(epoch from r.due_at) * 1000)::bigint || '/' || r.tries as entry`,
       [recheckMs, BATCH],
     ),
+    onError,
   );
   return found.flatMap(({ rows }) => rows).map(toDue);
 }

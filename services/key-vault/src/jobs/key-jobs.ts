@@ -1,6 +1,7 @@
 import { newId, sleep, type Clock, type CommandContext } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import { destroyDrained, waitsForCheck } from '../upstream-key/upstream-key';
+import type { RefusalStorm } from '../upstream-key/refusal-storm';
 import type { UpstreamKeyLog } from '../upstream-key/upstream-key.log';
 import type { UpstreamKeyService } from '../upstream-key/upstream-key.service';
 import { drained, forgetOldSignals, takeRechecks, type DueKey } from './due-keys';
@@ -10,6 +11,7 @@ export interface KeyJobsOptions {
   readonly keys: UpstreamKeyService;
   readonly work: UnitOfWork;
   readonly clock: Clock;
+  readonly storm: RefusalStorm;
   readonly everyMs: number;
   readonly recheckMs: number;
   readonly onError: (error: Error) => void;
@@ -24,6 +26,7 @@ export function startKeyJobs(options: KeyJobsOptions): { stop(): Promise<void> }
     every(options.everyMs, () => destroyAll(options), options, stopping.signal),
     every(options.everyMs, () => recheckAll(options), options, stopping.signal),
     every(HOUR_MS, () => forgetOldSignals(options.work), options, stopping.signal),
+    every(HOUR_MS, () => options.storm.forgetOld(), options, stopping.signal),
   ];
   return {
     stop: async () => {
@@ -43,13 +46,13 @@ async function every(ms: number, look: () => Promise<void>, { onError }: KeyJobs
 
 async function destroyAll({ work, log, clock, onError }: KeyJobsOptions): Promise<void> {
   const at = clock();
-  await each(await drained(work, at), onError, async (due) => {
+  await each(await drained(work, at, onError), onError, async (due) => {
     await log.decide({ ...due, decide: destroyDrained({ at }), context: contextOf('key-drain', due, at) });
   });
 }
 
 async function recheckAll({ work, log, keys, clock, recheckMs, onError }: KeyJobsOptions): Promise<void> {
-  await each(await takeRechecks(work, recheckMs), onError, async (due) => {
+  await each(await takeRechecks(work, recheckMs, onError), onError, async (due) => {
     const { state } = await log.load(due.owner, due.keyId);
     const version = waitsForCheck(state);
     if (version !== undefined) await keys.judge(due.owner, due.keyId, version, contextOf('key-recheck', due, clock()));

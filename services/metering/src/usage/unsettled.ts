@@ -45,7 +45,7 @@ export class UnsettledHolds {
   /** One look. @returns how many holds became unsettled */
   async find(): Promise<number> {
     const left = this.left();
-    const overdue = await this.work.inEveryControl((sql) => sql.query<AttemptId & { tenant_id: TenantId }>(OVERDUE, [this.afterMs, left]));
+    const overdue = await this.work.inEveryControl((sql) => sql.query<AttemptId & { tenant_id: TenantId }>(OVERDUE, [this.afterMs, left]), (error) => this.onError(error));
     let found = 0;
     for (const [tenant, holds] of Map.groupBy(overdue.flatMap(({ rows }) => rows), (row) => row.tenant_id)) {
       found += await this.declare(tenant, holds).catch((error: Error) => this.failed(error, tenant));
