@@ -94,6 +94,18 @@ describe('who calls', () => {
     expect(world.access.authenticate(minted.token)).toMatchObject({ is: 'token' });
   });
 
+  it('is refused when the newest word on it cannot be read: it may have been a suspension', async () => {
+    const world = access();
+    await world.start();
+    world.tenant('active', 1);
+    world.tenant('a status of a later release', 2);
+    expect(world.access.tenants.get(TENANT)).toBeUndefined();
+    world.tenant('active', 1);
+    expect(world.access.tenants.get(TENANT)).toBeUndefined();
+    world.tenant('active', 3);
+    expect(world.access.tenants.get(TENANT)?.status).toBe('active');
+  });
+
   it('is the operator by the configured token alone, stale tables or not', async () => {
     const operator = mintToken({ mode: 'live' });
     const world = access({ operatorToken: operator.token, staleAfterMs: 1 });

@@ -42,7 +42,7 @@ export class StateReader {
         try {
           this.tables.get(record.topic)?.apply(record, clock());
         } catch (error) {
-          onError(new Error(`a record of ${record.topic} with key ${record.key} cannot be read; the one before it stays`, { cause: error }));
+          onError(new Error(`a record of ${record.topic} with key ${record.key} cannot be read; nothing stands under that key until one comes that can`, { cause: error }));
         }
       },
     });

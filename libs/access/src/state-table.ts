@@ -48,17 +48,25 @@ export class StateTable<T> {
     this.listeners.push(listener);
   }
 
-  /** @throws ZodError on a body that is not of the contract: the reader decides what to do about it. */
+  /**
+   * A body that cannot be read leaves nothing under its key: what it says may be a suspension, so what stood before must not go on.
+   *
+   * @throws ZodError or SyntaxError on such a body, after that
+   */
   apply(record: BusRecord, now: number): void {
     const version = Number(record.headers['weir-version'] ?? 0);
     const before = this.entries.get(record.key);
     if (before !== undefined && before.version >= version) return;
 
-    const value = record.value === null ? undefined : this.parse(JSON.parse(record.value.toString('utf8')));
-    this.entries.set(record.key, { version, value, at: now });
-    if (before !== undefined && before.value === undefined) this.tombstones--;
-    if (value === undefined) this.tombstones++;
-    for (const listener of this.listeners) listener(record.key, value, before?.value);
+    let value: T | undefined;
+    try {
+      value = record.value === null ? undefined : this.parse(JSON.parse(record.value.toString('utf8')));
+    } finally {
+      this.entries.set(record.key, { version, value, at: now });
+      if (before !== undefined && before.value === undefined) this.tombstones--;
+      if (value === undefined) this.tombstones++;
+      for (const listener of this.listeners) listener(record.key, value, before?.value);
+    }
   }
 
   dropOldTombstones(now: number): void {
