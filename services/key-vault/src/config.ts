@@ -5,6 +5,8 @@ export interface VaultConfig extends KeyEncryptionConfig {
   readonly upstreamUrl: string;
   readonly testCallTimeoutMs: number;
   readonly confirmAfterMs: number;
+  readonly stormKeys: number;
+  readonly stormWindowMs: number;
   readonly drainMs: number;
   readonly recheckMs: number;
   readonly jobsEveryMs: number;
@@ -19,6 +21,13 @@ export const settings: Settings<VaultConfig> = {
     min: 1,
   }),
   confirmAfterMs: integer('WEIR_KEY_CONFIRM_AFTER_MS', 'Wait between the two refusals that make a key invalid', 2_000),
+  stormKeys: integer(
+    'WEIR_REFUSAL_STORM_KEYS',
+    'Keys refused by the upstream within the window from which on it is taken for its own trouble: none becomes invalid',
+    5,
+    { min: 2 },
+  ),
+  stormWindowMs: integer('WEIR_REFUSAL_STORM_WINDOW_MS', 'Window in which refusals of different keys are counted together', 60_000, { min: 1 }),
   drainMs: integer('WEIR_KEY_DRAIN_MS', 'How long calls in flight may finish on the version that a rotation replaced', 300_000),
   recheckMs: integer(
     'WEIR_KEY_RECHECK_MS',

@@ -1,7 +1,7 @@
-import { newId, type CommandContext } from '@weir/kernel';
+import { PLATFORM, newId, type CommandContext } from '@weir/kernel';
 import { openEnvelope, openShredKeys, type ServiceDefinition } from '@weir/service-host';
 import { tiklive } from '@weir/upstream-catalog';
-import { Gauge } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import { settings, type VaultConfig } from './config';
 import { startKeyJobs } from './jobs/key-jobs';
 import { KeyRotationService, startRotations } from './key-rotation/key-rotation.service';
@@ -18,6 +18,7 @@ import { Attempts } from './test-call/attempts';
 import { Examiner } from './test-call/examiner';
 import { openUpstream } from './test-call/upstream';
 import { PlatformKeysController } from './upstream-key/platform-keys.http';
+import { RefusalStorm } from './upstream-key/refusal-storm';
 import { Signals } from './upstream-key/signals';
 import { TenantKeysController } from './upstream-key/tenant-keys.http';
 import { UpstreamKeyLog } from './upstream-key/upstream-key.log';
@@ -62,6 +63,16 @@ export const definition: ServiceDefinition<VaultConfig> = {
       tenants: runtime.access.tenants,
       drainMs: config.drainMs,
     });
+    const storms = new Counter({
+      name: 'weir_vault_refusal_storm_signals_total',
+      help: 'Refusals that were not followed since those of many keys came at once',
+      registers: [runtime.metrics],
+    });
+    const witness = () => keys.witness(PLATFORM, serviceContext('refusal-storm', clock())).catch(() => undefined);
+    const storm = new RefusalStorm(work, { keys: config.stormKeys, windowMs: config.stormWindowMs }, witness, (refused) => {
+      storms.inc();
+      log.warn({ refused }, "the upstream refuses the keys of many: taken for its own trouble, no key's status changes");
+    }, clock);
     const rotations = new KeyRotationService({
       store: new RotationStore(work),
       tenants: new TenantRotation(work, envelope, dataKeys, keyLog),
@@ -88,7 +99,7 @@ export const definition: ServiceDefinition<VaultConfig> = {
           { provide: UpstreamKeyService, useValue: keys },
           { provide: KeyRotationService, useValue: rotations },
           { provide: Shredding, useValue: new Shredding(shredKeys, envelope, keyLog, events, work) },
-          { provide: Signals, useValue: new Signals(keyLog, keys, work, config.confirmAfterMs) },
+          { provide: Signals, useValue: new Signals(keyLog, keys, work, config.confirmAfterMs, storm) },
         ],
       },
       start: async () => {
@@ -99,6 +110,7 @@ export const definition: ServiceDefinition<VaultConfig> = {
           keys,
           work,
           clock,
+          storm,
           everyMs,
           recheckMs,
           onError: (error) => log.warn({ err: error }, 'key jobs'),

@@ -20,7 +20,7 @@ beforeAll(async () => {
   admin = new Client({ connectionString: database.adminUrl });
   await admin.connect();
   simulator = await startSimulator();
-  vault = await startVault({ database, upstreamUrl: simulator.url, dataDir, environment: { WEIR_KEY_RECHECK_MS: '300' } });
+  vault = await startVault({ database, upstreamUrl: simulator.url, dataDir, environment: { WEIR_KEY_RECHECK_MS: '300', WEIR_KEY_CONFIRM_AFTER_MS: '400' } });
 }, 60_000);
 afterAll(async () => {
   await vault.stop();
@@ -97,6 +97,38 @@ it('F1 two refused test calls make a key invalid, and of a storm of 401s only th
   expect(await view(key.path)).toMatchObject({ state: 'invalid', lastCheck: { outcome: 'unauthorized' } });
   expect(testCalls(key.secret)).toBe(3);
   await until(async () => (await stateOf(vault, key.keyId))?.status === 'invalid');
+});
+
+describe('F2 401s over the keys of many tenants at once', () => {
+  const suspendAll = (secrets: readonly string[], suspended: boolean) => {
+    for (const secret of secrets) simulator.keys.set({ ...simulator.keys.find(secret)!, suspended });
+  };
+  async function refusedAtOnce(platform: boolean) {
+    const keys = [];
+    for (let i = 0; i < 6; i++) keys.push(await registered());
+    const witness = newSecret();
+    simulator.keys.set({ key: witness, credits: null, perMinute: null, burst: 500, scopes: [], suspended: false });
+    const { body } = await vault.request('POST', '/v1/upstream-keys', { key: witness });
+    suspendAll([...keys.map(({ secret }) => secret), ...(platform ? [witness] : [])], true);
+    const signals = keys.map((key) => signalOf(key, 'unauthorized'));
+    await send(...signals);
+    for (const signal of signals) await until(() => judged(signal));
+    const states = await Promise.all(keys.map(async ({ path }) => (await view(path)).state as string));
+    suspendAll(keys.map(({ secret }) => secret), false);
+    await vault.request('DELETE', `/v1/upstream-keys/${body.id}`);
+    return states;
+  }
+  beforeEach(() => admin.query('delete from weir_key_vault.refused_keys'));
+
+  it("are the upstream's trouble where it refuses the platform's key too: no mass invalidation", async () => {
+    const states = await refusedAtOnce(true);
+    expect(states).toEqual(Array(6).fill('usable'));
+    expect(vault.logged()).toContain('taken for its own trouble');
+  });
+
+  it("are verdicts where the platform's key is accepted in the same moment", async () => {
+    expect(await refusedAtOnce(false)).toEqual(Array(6).fill('invalid'));
+  });
 });
 
 it('F3 a key without credits is depleted, looked at again by itself, and usable once it has some', async () => {

@@ -2,6 +2,7 @@ import type { UpstreamSignal } from '@weir/contracts';
 import { sleep, type CommandContext } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import { activeVersion, deplete, replenish, type RegisteredKey } from './upstream-key';
+import type { RefusalStorm } from './refusal-storm';
 import type { Loaded, UpstreamKeyLog } from './upstream-key.log';
 import type { UpstreamKeyService } from './upstream-key.service';
 
@@ -15,7 +16,13 @@ export class Signals {
     private readonly keys: UpstreamKeyService,
     private readonly work: UnitOfWork,
     private readonly confirmAfterMs: number,
+    private readonly storm: RefusalStorm,
   ) {}
+
+  /** Of refusals, before and apart from judging them: while one waits for its confirmation, those of other keys are heard. */
+  async hear(signals: readonly UpstreamSignal[]): Promise<void> {
+    await this.storm.heard([...new Set(signals.filter(({ signal }) => signal === 'unauthorized').map(({ keyId }) => keyId))]);
+  }
 
   async judge(signal: UpstreamSignal): Promise<void> {
     // the limiter's affair
@@ -44,6 +51,8 @@ export class Signals {
     const { owner, keyId, keyVersion } = signal;
     for (let call = 1; call <= TEST_CALLS; call++) {
       if (call > 1) await sleep(this.confirmAfterMs);
+      // asked before the deciding call too: of a storm the first keys are heard before it is one
+      if (await this.storm.rages()) return;
       const context = contextOf(signal);
       const judged = await this.keys.judge(owner, keyId, keyVersion, {
         ...context,

@@ -118,6 +118,19 @@ export class UpstreamKeyService {
     });
   }
 
+  /** Whether the upstream accepts one of the owner's usable keys now; it changes nothing of the key. Undefined: there is none. */
+  async witness(owner: TenantId, context: CommandContext): Promise<boolean | undefined> {
+    for (const { state } of await this.ports.log.page(owner, { limit: 10, after: undefined })) {
+      const version = state.is === 'registered' && state.status === 'usable' ? activeVersion(state) : undefined;
+      if (state.is !== 'registered' || version === undefined) continue;
+      const place = { owner, keyId: state.keyId, version };
+      const account = { place, requestId: context.requestId ?? newId('req'), tokenId: null, keyMode: this.keyMode(owner) };
+      const { outcome } = await this.ports.secrets.opened(place, (secret) => this.ports.examiner.examine(account, secret));
+      return outcome === 'accepted';
+    }
+    return undefined;
+  }
+
   async change(
     owner: TenantId,
     keyId: KeyId,
