@@ -1,7 +1,7 @@
 import { SERVICES } from '@weir/tenancy';
 import { isPinned } from './image';
 import { read } from './repository';
-import { settingsProblems, type DeployedProcess } from './settings';
+import { GIVEN, settingsProblems, type DeployedProcess } from './settings';
 
 interface ComposeService {
   readonly image?: string;
@@ -84,7 +84,7 @@ const interpolated = (environment: NonNullable<ComposeService['environment']>): 
   Object.fromEntries(
     Object.entries(environment).map(([variable, value]) => [
       variable,
-      String(value).replace(VARIABLE, (_, __, kind: string, text: string) => (kind === '-' ? text : 'given')),
+      String(value).replace(VARIABLE, (_, __, kind: string, text: string) => (kind === '-' ? text : GIVEN)),
     ]),
   );
 

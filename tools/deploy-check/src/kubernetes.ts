@@ -1,6 +1,6 @@
 import { SERVICES } from '@weir/tenancy';
 import { isPinned } from './image';
-import { settingsProblems, type DeployedProcess } from './settings';
+import { GIVEN, settingsProblems, type DeployedProcess } from './settings';
 
 interface Probe {
   readonly httpGet?: { readonly path: string; readonly port: string | number };
@@ -145,7 +145,7 @@ function processProblems(name: string, container: Container, resources: readonly
     if (secretRef === undefined) continue;
     const members = SECRETS.get(secretRef.name);
     if (members === undefined) problems.push(`${name}: nobody makes the Secret ${secretRef.name}`);
-    Object.assign(environment, Object.fromEntries((members ?? []).map((member) => [member, 'given'])));
+    Object.assign(environment, Object.fromEntries((members ?? []).map((member) => [member, GIVEN])));
   }
   for (const { name: variable, value, valueFrom } of container.env ?? []) {
     const from = valueFrom?.configMapKeyRef;

@@ -1,3 +1,4 @@
+import { mintToken } from '@weir/access';
 import * as auditLedger from '@weir/audit-ledger';
 import * as keyVault from '@weir/key-vault';
 import * as metering from '@weir/metering';
@@ -30,6 +31,10 @@ const variablesOf = (settings: Settings<unknown>): string[] => (Object.values(se
 /** Variables that every service knows; what the image sets has to be among them. */
 export const commonVariables = variablesOf(commonSettings);
 
+/** What a check puts where a deployment has a secret. */
+export const GIVEN = 'given';
+const operatorToken = mintToken({ mode: 'live' }).token;
+
 /** What the process itself would refuse at its start, and what it would not even look at. */
 export function settingsProblems({ name, script, environment }: DeployedProcess): string[] {
   if (!hasScript(script)) return [`${name}: there is no ${script}`];
@@ -43,7 +48,8 @@ export function settingsProblems({ name, script, environment }: DeployedProcess)
     (variable) => `${name}: ${variable} is not set`,
   );
   try {
-    parseSettings(settings, { ...imageEnvironment(), ...environment });
+    const secrets = environment['WEIR_OPERATOR_TOKEN'] === GIVEN ? { WEIR_OPERATOR_TOKEN: operatorToken } : {};
+    parseSettings(settings, { ...imageEnvironment(), ...environment, ...secrets });
     return [...stray, ...unsaid];
   } catch (error) {
     return [...stray, ...unsaid, `${name}: ${(error as Error).message}`];
