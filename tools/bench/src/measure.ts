@@ -34,6 +34,7 @@ async function take(side: Side, { seconds, servers }: Turns): Promise<Turn> {
   const before = cpuNow(servers);
   const { operations, seconds: took, figures = {} } = await side.run(seconds);
   const after = cpuNow(servers);
+  if (!(operations > 0)) throw new Error('nothing was done in a turn: is the machine too busy?');
   await side.check?.();
   const cpu = Object.fromEntries([...after].map(([name, ms]) => [name, ((ms - (before.get(name) ?? 0)) * 1_000) / operations]));
   return { rate: operations / took, cpu, figures };
