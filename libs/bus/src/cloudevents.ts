@@ -23,28 +23,24 @@ export interface CloudEvent {
 }
 
 export function toRecord(event: CloudEvent): OutgoingRecord {
-  return {
-    topic: event.topic,
-    key: event.key,
-    value: event.data,
-    headers: {
-      ce_specversion: '1.0',
-      ce_id: event.id,
-      ce_type: event.type,
-      ce_source: event.source,
-      ce_subject: event.subject,
-      ce_time: event.time,
-      'content-type': 'application/json',
-      ce_weirtenant: event.tenantId,
-      ce_weirversion: String(event.schemaVersion),
-      ce_weirposition: String(event.position),
-      ce_weirstreamversion: String(event.streamVersion),
-      ce_weiractor: event.actor,
-      ...(event.causationId === null ? {} : { ce_weircausation: event.causationId }),
-      ...(event.correlationId === null ? {} : { ce_weircorrelation: event.correlationId }),
-      ...(event.chainHash === undefined ? {} : { ce_weirchain: event.chainHash }),
-    },
+  const headers: Record<string, string> = {
+    ce_specversion: '1.0',
+    ce_id: event.id,
+    ce_type: event.type,
+    ce_source: event.source,
+    ce_subject: event.subject,
+    ce_time: event.time,
+    'content-type': 'application/json',
+    ce_weirtenant: event.tenantId,
+    ce_weirversion: String(event.schemaVersion),
+    ce_weirposition: String(event.position),
+    ce_weirstreamversion: String(event.streamVersion),
+    ce_weiractor: event.actor,
   };
+  if (event.causationId !== null) headers['ce_weircausation'] = event.causationId;
+  if (event.correlationId !== null) headers['ce_weircorrelation'] = event.correlationId;
+  if (event.chainHash !== undefined) headers['ce_weirchain'] = event.chainHash;
+  return { topic: event.topic, key: event.key, value: event.data, headers };
 }
 
 /** undefined for a record that is not a CloudEvent of ours. */
