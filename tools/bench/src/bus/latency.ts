@@ -1,0 +1,69 @@
+import { fromRecord, type Bus } from '@weir/bus';
+import { eventLog } from '@weir/event-store';
+import { sleep, uuidFrom, type TenantId } from '@weir/kernel';
+import { startRelay } from '@weir/relay';
+import type { UnitOfWork } from '@weir/tenancy';
+import type { Side } from '../bench';
+import type { Database } from '../event-store/tenants';
+import { context, sample } from './logs';
+
+const APPENDS_A_SECOND = 200;
+const ARRIVES_WITHIN_MS = 5_000;
+
+/** From the commit of an append to the consumer that is given it, with so many tenants, of which any may be next. */
+export function latency(database: Database, relaying: UnitOfWork, bus: Bus, topic: string, tenants: readonly TenantId[]): Side {
+  const log = eventLog(database.work);
+  return {
+    name: `commit → consumer, ${tenants.length} tenants, ${APPENDS_A_SECOND} appends/s`,
+    async run(seconds) {
+      const committed = new Map<string, number>();
+      const published = new Map<string, number>();
+      const arrived = new Map<string, number>();
+      const consumption = await bus.consume({
+        group: `weir.bench.${Math.random().toString(36).slice(2)}`,
+        topics: [topic],
+        handle: async (batch) => {
+          const at = performance.now();
+          for (const record of batch) arrived.set(fromRecord(record)?.id ?? '', at);
+        },
+      });
+      while ((await consumption.lag()).some(({ lag }) => lag > 0)) await sleep(50);
+      const told: Bus = {
+        ...bus,
+        publish: async (records) => {
+          await bus.publish(records);
+          for (const { headers } of records) published.set(headers['ce_id'] ?? '', performance.now());
+        },
+      };
+      const relay = startRelay({ work: relaying, bus: told, onError: (error) => void process.stderr.write(`${error.stack}\n`) });
+      const begun = performance.now();
+      const appends: Promise<void>[] = [];
+      for (let n = 0; performance.now() - begun < seconds * 1_000; n++) {
+        await sleep(begun + (n * 1_000) / APPENDS_A_SECOND - performance.now());
+        appends.push(append(tenants[Math.floor(Math.random() * tenants.length)] as TenantId));
+      }
+      await Promise.all(appends);
+      const took = (performance.now() - begun) / 1_000;
+      for (const end = performance.now() + ARRIVES_WITHIN_MS; performance.now() < end && [...committed.keys()].some((id) => !arrived.has(id));) await sleep(10);
+      await relay.stop();
+      await consumption.stop();
+
+      async function append(tenant: TenantId): Promise<void> {
+        const by = context();
+        await log.append({ tenant, stream: 'tenant/x', expected: 'any', events: [sample()], context: by });
+        committed.set(uuidFrom(`${tenant}/tenant/x/${by.commandId}/0`, by.at), performance.now());
+      }
+      const since = (then: ReadonlyMap<string, number>) => sorted([...committed].map(([id, at]) => (then.get(id) ?? Infinity) - at));
+      const [toBus, toConsumer] = [since(published), since(arrived)];
+      if (toConsumer.at(-1) === Infinity) throw new Error('an event did not arrive');
+      return {
+        operations: committed.size,
+        seconds: took,
+        figures: { 'to bus p95 ms': share(toBus, 0.95), 'p50 ms': share(toConsumer, 0.5), 'p95 ms': share(toConsumer, 0.95), 'p99 ms': share(toConsumer, 0.99) },
+      };
+    },
+  };
+}
+
+const sorted = (values: number[]) => values.sort((a, b) => a - b);
+const share = (values: readonly number[], of: number) => values[Math.floor(values.length * of)] ?? NaN;
