@@ -62,6 +62,15 @@ export const upstreamKeyStatusChanged = event(topic, 'upstream-key.status-change
   status: oneOf('usable', 'invalid', 'depleted', 'quarantined'),
   because: text(),
 });
+export const upstreamKeyWeightSet = event(topic, 'upstream-key.weight-set', 'How often it comes first among the keys of its pool.', {
+  keyId: keyId(),
+  weight: plain(z.number().positive()),
+});
+export const upstreamKeyCreditsForecast = event(topic, 'upstream-key.credits-forecast', 'At the rate of late its credits end on that day: the alert before.', {
+  keyId: keyId(),
+  credits: count(),
+  endsAt: timestamp(),
+});
 export const upstreamKeyRemoved = event(topic, 'upstream-key.removed', 'The key is gone, every version destroyed.', { keyId: keyId() });
 
 const rotationParts = () => plain(z.array(z.enum(['data-keys', 'key-encryption-key'])));
@@ -103,6 +112,8 @@ export type UpstreamKeyEvent = FactOf<
   | typeof upstreamKeyVersionDestroyed
   | typeof upstreamKeyChecked
   | typeof upstreamKeyStatusChanged
+  | typeof upstreamKeyWeightSet
+  | typeof upstreamKeyCreditsForecast
   | typeof upstreamKeyRemoved
 >;
 

@@ -1,4 +1,4 @@
-import { integer, keyEncryptionSettings, url, type KeyEncryptionConfig, type Settings } from '@weir/service-host';
+import { integer, keyEncryptionSettings, optionalText, url, type KeyEncryptionConfig, type Settings } from '@weir/service-host';
 import { tiklive } from '@weir/upstream-catalog';
 
 export interface VaultConfig extends KeyEncryptionConfig {
@@ -12,6 +12,9 @@ export interface VaultConfig extends KeyEncryptionConfig {
   readonly jobsEveryMs: number;
   readonly dataKeyMaxSeals: number;
   readonly retireAfterMs: number;
+  readonly platformKeySecrets: string | undefined;
+  readonly balanceEveryMs: number;
+  readonly creditAlertDays: number;
 }
 
 export const settings: Settings<VaultConfig> = {
@@ -52,4 +55,10 @@ export const settings: Settings<VaultConfig> = {
     'Wait after a rotation of the local key-encryption key before its older keys are destroyed: fetchers hear of the new ones meanwhile',
     60_000,
   ),
+  platformKeySecrets: optionalText(
+    'WEIR_PLATFORM_KEY_SECRETS',
+    "Entries of AWS Secrets Manager, with commas between them, whose upstream keys are handed in while the platform has none, such as tiklive/platform-key",
+  ),
+  balanceEveryMs: integer('WEIR_BALANCE_EVERY_MS', "Wait between looks at the credits left of the platform's keys", 600_000, { min: 10 }),
+  creditAlertDays: integer('WEIR_CREDIT_ALERT_DAYS', 'Days before the forecast end of credits from which on it is an event', 7),
 };

@@ -11,6 +11,10 @@ import { RotationStore } from './key-rotation/rotation-store';
 import { TenantRotation } from './key-rotation/tenant-rotation';
 import { DataKeys } from './sealing/data-keys';
 import { SealedVersions } from './sealing/sealed-versions';
+import { CreditWatch } from './platform-pool/credit-watch';
+import { DemandProjection } from './platform-pool/demand.projection';
+import { PlatformPool } from './platform-pool/platform-pool';
+import { seedPlatformKeys } from './platform-pool/seeding';
 import { Shredding } from './shredding/shredding';
 import { ShreddingController } from './shredding/shredding.http';
 import { ShreddingReactor } from './shredding/shredding.reactor';
@@ -26,6 +30,13 @@ import { UpstreamKeyReactor } from './upstream-key/upstream-key.reactor';
 import { UpstreamKeyService } from './upstream-key/upstream-key.service';
 
 class KeyVaultModule {}
+
+const splitNames = (names: string | undefined): string[] => names?.split(',').map((name) => name.trim()).filter((name) => name !== '') ?? [];
+
+function creditsIn(body: unknown, field: string): number | undefined {
+  const value = field.split('.').reduce<unknown>((inside, member) => (inside as Record<string, unknown> | null | undefined)?.[member], body);
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
 
 const serviceContext = (job: string, at: number): CommandContext => ({
   actor: { type: 'service', id: 'key-vault' },
@@ -56,9 +67,10 @@ export const definition: ServiceDefinition<VaultConfig> = {
     );
     const keyLog = new UpstreamKeyLog(events, work, config.recheckMs);
     const dataKeys = new DataKeys(work, envelope, config.dataKeyMaxSeals);
+    const secrets = new SealedVersions(work, envelope, dataKeys);
     const keys = new UpstreamKeyService({
       log: keyLog,
-      secrets: new SealedVersions(work, envelope, dataKeys),
+      secrets,
       examiner: new Examiner(attempts, tiklive, clock),
       tenants: runtime.access.tenants,
       drainMs: config.drainMs,
@@ -73,6 +85,17 @@ export const definition: ServiceDefinition<VaultConfig> = {
       storms.inc();
       log.warn({ refused }, "the upstream refuses the keys of many: taken for its own trouble, no key's status changes");
     }, clock);
+    const pool = new PlatformPool(keyLog, work, clock);
+    const { path, field } = tiklive.balance;
+    const credits = new CreditWatch({
+      log: keyLog,
+      secrets,
+      pool,
+      work,
+      clock,
+      ask: async (secret) => creditsIn(await upstream.read(path, secret.toString('latin1')), field),
+      alertBeforeMs: config.creditAlertDays * 86_400_000,
+    });
     const rotations = new KeyRotationService({
       store: new RotationStore(work),
       tenants: new TenantRotation(work, envelope, dataKeys, keyLog),
@@ -94,9 +117,10 @@ export const definition: ServiceDefinition<VaultConfig> = {
     return {
       module: {
         module: KeyVaultModule,
-        controllers: [TenantKeysController, PlatformKeysController, KeyRotationsController, ShreddingController, ...(jobs ? [UpstreamKeyReactor, ShreddingReactor] : [])],
+        controllers: [TenantKeysController, PlatformKeysController, KeyRotationsController, ShreddingController, ...(jobs ? [UpstreamKeyReactor, ShreddingReactor, DemandProjection] : [])],
         providers: [
           { provide: UpstreamKeyService, useValue: keys },
+          { provide: PlatformPool, useValue: pool },
           { provide: KeyRotationService, useValue: rotations },
           { provide: Shredding, useValue: new Shredding(shredKeys, envelope, keyLog, events, work) },
           { provide: Signals, useValue: new Signals(keyLog, keys, work, config.confirmAfterMs, storm) },
@@ -111,6 +135,10 @@ export const definition: ServiceDefinition<VaultConfig> = {
           work,
           clock,
           storm,
+          credits,
+          seed: () => seedPlatformKeys(splitNames(config.platformKeySecrets), keys, work, clock),
+          balanceEveryMs: config.balanceEveryMs,
+          context: () => serviceContext('credit-watch', clock()),
           everyMs,
           recheckMs,
           onError: (error) => log.warn({ err: error }, 'key jobs'),

@@ -1,6 +1,7 @@
-import { newId, sleep, type Clock, type CommandContext } from '@weir/kernel';
+import { isTransient, newId, sleep, type Clock, type CommandContext } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import { destroyDrained, waitsForCheck } from '../upstream-key/upstream-key';
+import type { CreditWatch } from '../platform-pool/credit-watch';
 import type { RefusalStorm } from '../upstream-key/refusal-storm';
 import type { UpstreamKeyLog } from '../upstream-key/upstream-key.log';
 import type { UpstreamKeyService } from '../upstream-key/upstream-key.service';
@@ -12,6 +13,11 @@ export interface KeyJobsOptions {
   readonly work: UnitOfWork;
   readonly clock: Clock;
   readonly storm: RefusalStorm;
+  readonly credits: CreditWatch;
+  readonly balanceEveryMs: number;
+  readonly context: () => CommandContext;
+  /** Hands in the platform's first keys; answers how many. */
+  readonly seed: () => Promise<number>;
   readonly everyMs: number;
   readonly recheckMs: number;
   readonly onError: (error: Error) => void;
@@ -25,6 +31,8 @@ export function startKeyJobs(options: KeyJobsOptions): { stop(): Promise<void> }
   const loops = [
     every(options.everyMs, () => destroyAll(options), options, stopping.signal),
     every(options.everyMs, () => recheckAll(options), options, stopping.signal),
+    seeding(options, stopping.signal),
+    every(options.balanceEveryMs, () => options.credits.look(options.context), options, stopping.signal),
     every(HOUR_MS, () => forgetOldSignals(options.work), options, stopping.signal),
     every(HOUR_MS, () => options.storm.forgetOld(), options, stopping.signal),
   ];
@@ -41,6 +49,22 @@ async function every(ms: number, look: () => Promise<void>, { onError }: KeyJobs
   while (!signal.aborted) {
     await look().catch((error: Error) => onError(error));
     await sleep(ms, signal);
+  }
+}
+
+const SEED_AGAIN_MS = 5_000;
+
+/** Until it was possible once: at the first boot Secrets Manager, the bus or the upstream may come up later than the vault. */
+async function seeding({ seed, onError }: KeyJobsOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await seed();
+      return;
+    } catch (error) {
+      onError(error as Error);
+      if (!isTransient(error)) return;
+      await sleep(SEED_AGAIN_MS, signal);
+    }
   }
 }
 

@@ -16,6 +16,8 @@ export type Answer =
 
 export interface Upstream {
   call(call: OwnCall, options: { key: string; requestId: string }): Promise<Answer>;
+  /** What stands at a path, for a question that costs nothing; undefined: no answer, or none that says yes. */
+  read(path: string, key: string): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -55,6 +57,19 @@ export function openUpstream(options: { url: string; header: string; timeoutMs: 
           return { is: 'answered', status, body: undefined, tookMs: Math.round(performance.now() - start) };
         const code = codeOf(error);
         return { is: BEFORE_SENDING.test(code) ? 'not-sent' : 'no-answer', code };
+      }
+    },
+    async read(path, key) {
+      try {
+        const { statusCode, body } = await request(new URL(path.slice(1), withSlash(url)), {
+          dispatcher,
+          headers: { [header]: key, accept: 'application/json' },
+          signal: AbortSignal.timeout(timeoutMs),
+        });
+        const text = await body.text();
+        return statusCode === 200 ? parsed(text) : undefined;
+      } catch {
+        return undefined;
       }
     },
     close: () => dispatcher.destroy(),

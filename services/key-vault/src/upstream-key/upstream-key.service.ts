@@ -48,7 +48,7 @@ export class UpstreamKeyService {
   /** Sealed, on the record, and tried at once; the view's `lastCheck` is the report. */
   async register(
     owner: TenantId,
-    { key, label }: { key: string; label: string },
+    { key, label, weight }: { key: string; label: string; weight?: number | undefined },
     context: CommandContext,
   ): Promise<UpstreamKeyView> {
     const { log, secrets } = this.ports;
@@ -59,7 +59,7 @@ export class UpstreamKeyService {
     const decided = await log.decide({
       owner,
       keyId,
-      decide: register({ keyId, owner: ownedBy, label, offer }),
+      decide: register({ keyId, owner: ownedBy, label, offer, weight }),
       context,
       offered: sealed,
     });

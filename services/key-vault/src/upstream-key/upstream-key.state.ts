@@ -16,7 +16,7 @@ export function toState(owner: TenantId, state: UpstreamKey, sealed: readonly Se
     owner,
     status: state.status,
     active: activeVersion(state) ?? null,
-    weight: 1,
+    weight: state.weight,
     scopes: [...state.scopes],
     versions: callableVersions(state).flatMap(({ version, state: is, drainUntil }) => {
       const blob = blobs.get(version);

@@ -36,6 +36,10 @@ export interface RegisteredKey {
   readonly keyId: KeyId;
   readonly label: string;
   readonly status: KeyStatus;
+  /** Among the keys of a pool: how often it comes first. */
+  readonly weight: number;
+  /** ms; what was said last of when its credits end, until they are more again. */
+  readonly forecast: number | undefined;
   /** Oldest first, the destroyed ones too: they are the key's history. */
   readonly versions: readonly Version[];
   readonly scopes: readonly string[];
@@ -53,7 +57,7 @@ export const initial: UpstreamKey = { is: 'unknown' };
 export function evolve(state: UpstreamKey, event: UpstreamKeyEvent): UpstreamKey {
   if (event.type === 'upstream-key.registered') {
     const { keyId, label } = event.data;
-    return { is: 'registered', keyId, label, status: 'invalid', versions: [], scopes: [], lastCheck: undefined, refusals: 0 };
+    return { is: 'registered', keyId, label, status: 'invalid', weight: 1, forecast: undefined, versions: [], scopes: [], lastCheck: undefined, refusals: 0 };
   }
   if (state.is !== 'registered') return state;
 
@@ -76,6 +80,10 @@ export function evolve(state: UpstreamKey, event: UpstreamKeyEvent): UpstreamKey
     }
     case 'upstream-key.status-changed':
       return { ...state, status: event.data.status };
+    case 'upstream-key.weight-set':
+      return { ...state, weight: event.data.weight };
+    case 'upstream-key.credits-forecast':
+      return { ...state, forecast: event.data.endsAt };
     case 'upstream-key.removed':
       return { is: 'removed' };
     default:
@@ -106,11 +114,15 @@ export interface Offer {
 }
 
 export const register =
-  (command: { keyId: KeyId; owner: 'tenant' | 'platform'; label: string; offer: Offer }): Decision =>
+  (command: { keyId: KeyId; owner: 'tenant' | 'platform'; label: string; offer: Offer; weight?: number | undefined }): Decision =>
   (state) => {
     if (state.is !== 'unknown') return [];
-    const { keyId, owner, label, offer } = command;
-    return [fact('upstream-key.registered', { keyId, owner, label }), fact('upstream-key.version-offered', { keyId, ...offer })];
+    const { keyId, owner, label, offer, weight = 1 } = command;
+    return [
+      fact('upstream-key.registered', { keyId, owner, label }),
+      ...(weight === 1 ? [] : [fact('upstream-key.weight-set', { keyId, weight })]),
+      fact('upstream-key.version-offered', { keyId, ...offer }),
+    ];
   };
 
 /** A newer offer destroys a candidate that was never judged: the customer pasted again. */
@@ -194,6 +206,24 @@ export const replenish =
   (state) => {
     const key = registered(state);
     return key.status === 'depleted' && activeVersion(key) === command.version ? become(key, 'usable', 'accepted') : [];
+  };
+
+export const setWeight =
+  (weight: number): Decision =>
+  (state) => {
+    const key = registered(state);
+    return key.weight === weight ? [] : [fact('upstream-key.weight-set', { keyId: key.keyId, weight })];
+  };
+
+const FORECAST_MOVED_MS = 86_400_000;
+
+/** Told when the end comes near, and again when it has moved nearer by a day or was far meanwhile. */
+export const forecastCredits =
+  (command: { credits: number; endsAt: number }): Decision =>
+  (state) => {
+    const key = registered(state);
+    const told = key.forecast !== undefined && command.endsAt > key.forecast - FORECAST_MOVED_MS && command.endsAt < key.forecast + 30 * FORECAST_MOVED_MS;
+    return told ? [] : [fact('upstream-key.credits-forecast', { keyId: key.keyId, ...command })];
   };
 
 export const quarantine =

@@ -8,6 +8,8 @@ export interface UpstreamKeyView {
   readonly label: string;
   /** Whether calls may use it: usable, invalid, depleted, quarantined. */
   readonly state: KeyStatus;
+  /** How often it comes first among the platform's keys. */
+  readonly weight: number;
   /** The version that new calls use. */
   readonly activeVersion: number | null;
   readonly last4: string | null;
@@ -32,6 +34,7 @@ export function toView(key: RegisteredKey, version: number): UpstreamKeyView {
     id: key.keyId,
     label: key.label,
     state: key.status,
+    weight: key.weight,
     activeVersion: active ?? null,
     last4: (key.versions.find((v) => v.version === active) ?? key.versions.at(-1))?.last4 ?? null,
     versions: key.versions.map((v) => ({
