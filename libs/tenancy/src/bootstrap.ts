@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { AppError, sleep } from '@weir/kernel';
 import type { Bundle } from './bundle';
-import { MIGRATOR, SERVICES, SERVICE_GROUP, loginOf } from './names';
+import { MAKERS, MIGRATOR, SERVICES, SERVICE_GROUP, loginOf } from './names';
 import { identifier, literal, sqlState, type Sql } from './sql';
 
 /**
@@ -35,6 +35,10 @@ async function createRoles(sql: Sql, password: string | undefined): Promise<void
   const secret = password === undefined ? '' : ` password ${literal(password)}`;
   await ensure(SERVICE_GROUP, 'nologin nosuperuser nobypassrls');
   await ensure(MIGRATOR, `login nosuperuser nobypassrls createrole${secret}`);
+  for (const maker of MAKERS) {
+    await ensure(maker, 'nologin nosuperuser nobypassrls createrole');
+    await sql.query(`grant ${maker} to ${identifier(MIGRATOR)} with inherit false, set true`);
+  }
   for (const service of SERVICES) {
     const login = loginOf(service);
     await ensure(login, `login nosuperuser nobypassrls nocreaterole nocreatedb inherit${secret}`);

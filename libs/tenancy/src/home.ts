@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { TenantId } from '@weir/kernel';
 import type { Bundle } from './bundle';
-import { SERVICE_GROUP } from './names';
+import { MIGRATOR, SERVICE_GROUP, makerOf } from './names';
 import { identifier, type Sql } from './sql';
 
 /** The schema that tenants by the thousand share, each seeing its own rows. */
@@ -46,14 +46,22 @@ export async function ensureHome(sql: Sql, home: string, schema: TenantSchema): 
   const there = await sql.query('select 1 from weir.homes where schema_name = $1', [home]);
   if (there.rows.length > 0) return;
   const name = identifier(home);
-  const role = await sql.query('select 1 from pg_roles where rolname = $1', [home]);
-  if (role.rows.length === 0) await sql.query(`create role ${name} nologin noinherit`);
-  // members may become the tenant, and are nothing of it before they do
-  await sql.query(`grant ${name} to ${SERVICE_GROUP} with inherit false, set true`);
+  await ensureRole(sql, home);
   await sql.query(`create schema ${name}`);
   await sql.query(`grant usage on schema ${name} to ${name}`);
   await schema.apply(sql, home, []);
   await sql.query('insert into weir.homes (schema_name, role_name, applied) values ($1, $1, $2)', [home, schema.release]);
+}
+
+/** Another database of the same server may have made it: roles belong to the cluster. */
+async function ensureRole(sql: Sql, home: string): Promise<void> {
+  const { rows } = await sql.query('select 1 from pg_roles where rolname = $1', [home]);
+  if (rows.length > 0) return;
+  await sql.query(`set local role ${makerOf(home)}`);
+  await sql.query(`create role ${identifier(home)} nologin noinherit`);
+  // members may become the tenant, and are nothing of it before they do
+  await sql.query(`grant ${identifier(home)} to ${SERVICE_GROUP} with inherit false, set true`);
+  await sql.query(`set local role ${MIGRATOR}`);
 }
 
 /** A home that one tenant had to itself. Its role stays where another database of the same server still knows it. */
@@ -64,7 +72,13 @@ export async function dropHome(sql: Sql, home: string): Promise<void> {
   const { rows } = await sql.query('select 1 from pg_roles where rolname = $1', [home]);
   if (rows.length === 0) return;
   await sql.query('savepoint role');
-  await sql.query(`drop role ${identifier(home)}`).catch(() => sql.query('rollback to savepoint role'));
+  try {
+    await sql.query(`set local role ${makerOf(home)}`);
+    await sql.query(`drop role ${identifier(home)}`);
+    await sql.query(`set local role ${MIGRATOR}`);
+  } catch {
+    await sql.query('rollback to savepoint role');
+  }
 }
 
 /** Makes homes change one at a time; until the transaction ends. */

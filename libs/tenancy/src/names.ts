@@ -7,6 +7,13 @@ export type ServiceName = (typeof SERVICES)[number];
 export const loginOf = (service: ServiceName): string => `weir_${service.replaceAll('-', '_')}`;
 
 export const MIGRATOR = 'weir_migrator';
+/**
+ * Roles that make tenants' roles, and have the admin option on those that they made. Postgres gives it to whoever makes a role, and reads all
+ * that a session's role is admin of again after any change to any role: with one maker each new tenant would cost more than the last.
+ */
+export const MAKERS: readonly string[] = Array.from({ length: 16 }, (_, i) => `weir_maker_${i}`);
+export const makerOf = (role: string): string => MAKERS[role.charCodeAt(role.length - 1) % MAKERS.length] as string;
+
 /** The role that every service's login is a member of. */
 export const SERVICE_GROUP = 'weir_service';
 

@@ -72,7 +72,7 @@ export async function openPopulation(ground: Ground, name: string, size: number)
 }
 
 /** Roles as tenants have them, without tenants. */
-export async function addRoles(admin: Pool, count: number): Promise<void> {
+export async function addRoles(admin: Pool, count: number): Promise<string[]> {
   for (let from = 0; from < count; from += 1_000) {
     await admin.query(`do $$ begin
       for i in ${from}..${Math.min(count, from + 1_000) - 1} loop
@@ -81,4 +81,5 @@ export async function addRoles(admin: Pool, count: number): Promise<void> {
       end loop;
     end $$`);
   }
+  return Array.from({ length: count }, (_, i) => `bench_${i}`);
 }

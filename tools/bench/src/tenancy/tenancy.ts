@@ -13,8 +13,8 @@ export const tenancy: Bench = {
   async open(ground) {
     const few = await openPopulation(ground, 'few', FEW);
     const many = await openPopulation(ground, 'many', MANY);
-    await addRoles(many.admin, ROLES - MANY);
-    const roles = [...many.tenants.map((tenant) => `t_${tenant.slice(4)}`), ...Array.from({ length: ROLES - MANY }, (_, i) => `bench_${i}`)];
+    const peopled = await openPopulation(ground, 'roles', 0);
+    const roles = await addRoles(peopled.admin, ROLES);
 
     const plain = plainTransaction('begin, two selects, commit', many);
     const createFew = creating(`create a tenant, ${FEW} there`, few);
@@ -26,7 +26,7 @@ export const tenancy: Bench = {
         plain,
         workUnit('unit of work, one tenant', many, many.tenants.slice(0, 1), plain.name),
         workUnit(`unit of work, ${MANY} tenants`, many, many.tenants, plain.name),
-        setRole(`SET ROLE, ${ROLES} roles`, many, roles),
+        setRole(`SET ROLE, ${ROLES} roles`, peopled, roles),
         createFew,
         createMany,
         visiting(`one session in ${MANY} tenants`, many),
@@ -44,8 +44,7 @@ export const tenancy: Bench = {
         { title: `${nothing.name}: ms`, value: (resultOf) => resultOf(nothing.name)?.figures['p50 ms'], atMost: 1_000 },
       ],
       close: async () => {
-        await few.close();
-        await many.close();
+        for (const population of [few, many, peopled]) await population.close();
       },
     };
   },
