@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { EVENTS } from '@weir/contracts';
 import type { TenantId } from '@weir/kernel';
 import { sqlState, type UnitOfWork } from '@weir/tenancy';
@@ -24,7 +25,11 @@ export function groupAppend(work: Pick<UnitOfWork, 'directIn'>, contracts: Contr
   const queues = new Map<TenantId, Waiting[]>();
 
   async function drain(tenant: TenantId, queue: Waiting[]): Promise<void> {
-    while (queue.length > 0) await send(tenant, takeGroup(queue));
+    while (queue.length > 0) {
+      await send(tenant, takeGroup(queue));
+      // those that were answered and write again at once go together, and not the first of them ahead of the others
+      await setImmediate();
+    }
     queues.delete(tenant);
   }
 
