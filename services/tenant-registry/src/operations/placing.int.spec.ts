@@ -1,7 +1,7 @@
 import { mintToken } from '@weir/access';
 import { newId, type TenantId } from '@weir/kernel';
 import type { Host } from '@weir/service-host';
-import { eventually, freshDatabase, startTestService, type TestDatabase } from '@weir/testing';
+import { client, eventually, freshDatabase, startTestService, type TestDatabase } from '@weir/testing';
 import { Client } from 'pg';
 import { definition } from '../index';
 
@@ -81,6 +81,21 @@ describe('a placement', () => {
     expect(await ask('PUT', `/tenants/${id}/placement`, { placement: 'database' })).toMatchObject({ status: 400 });
     expect(await ask('POST', '/tenants', { slug: 'nowhere', placement: 'database' })).toMatchObject({ status: 400, body: { code: 'unknown-cluster' } });
     expect(await ask('PUT', `/tenants/${newId('ten')}/placement`, { placement: 'pooled' })).toMatchObject({ status: 404 });
+  });
+});
+
+describe('a cluster that is down', () => {
+  it('keeps nobody else from being served and no process from starting; a list that would be incomplete is refused', async () => {
+    const own = await freshDatabase();
+    const half = await startTestService(definition, { database: own, environment: { WEIR_OPERATOR_TOKEN: operator.token, WEIR_CLUSTERS: '{"gone": "postgres://127.0.0.1:1/weir"}' } });
+    const call = client(half.url, operator.token);
+    const made = await call('POST', '/v1/tenants', { slug: 'at-home' }, { prefer: 'wait=20' });
+    expect(made.body).toMatchObject({ status: 'succeeded' });
+    expect(await call('PATCH', `/v1/tenants/${made.body.tenantId}`, { name: 'Served' })).toMatchObject({ status: 200 });
+    expect(await call('GET', '/v1/tenants')).toMatchObject({ status: 503, body: { code: 'database-unavailable' } });
+    expect((await call('POST', '/v1/tenants', { slug: 'not-there', placement: 'database', cluster: 'gone' }, { prefer: 'wait=20' })).body).toMatchObject({ status: 'failed' });
+    await half.stop();
+    await own.drop();
   });
 });
 
