@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { Ground } from '../bench';
 
 export interface Database {
-  /** For pgbench. */
+  readonly adminUrl: string;
+  /** A superuser's too, for pgbench. */
   readonly clientUrl: string;
   readonly admin: Pool;
   /** A service's, through its own login. */
@@ -35,6 +36,7 @@ export async function openDatabase(ground: Ground): Promise<Database> {
   const pool = createPool({ url: urlOf('weir_tenant_registry'), name: 'bench', max: POOL_SIZE });
   const { provision } = provisioner(migrator, bundle);
   return {
+    adminUrl: server.adminUrl,
     clientUrl: urlOf('pgbench'),
     admin,
     work: unitOfWork(pool, 'tenant-registry'),
