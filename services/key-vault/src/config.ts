@@ -12,6 +12,7 @@ export interface VaultConfig extends KeyEncryptionConfig {
   readonly jobsEveryMs: number;
   readonly dataKeyMaxSeals: number;
   readonly retireAfterMs: number;
+  readonly rotationTurnMs: number;
   readonly platformKeySecrets: string | undefined;
   readonly balanceEveryMs: number;
   readonly creditAlertDays: number;
@@ -54,6 +55,12 @@ export const settings: Settings<VaultConfig> = {
     'WEIR_KEY_RETIRE_AFTER_MS',
     'Wait after a rotation of the local key-encryption key before its older keys are destroyed: fetchers hear of the new ones meanwhile',
     60_000,
+  ),
+  rotationTurnMs: integer(
+    'WEIR_KEY_ROTATION_TURN_MS',
+    "Longest a tenant's turn in a rotation takes; one whose process died is taken up by another after it",
+    30_000,
+    { min: 1 },
   ),
   platformKeySecrets: optionalText(
     'WEIR_PLATFORM_KEY_SECRETS',

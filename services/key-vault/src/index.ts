@@ -97,7 +97,7 @@ export const definition: ServiceDefinition<VaultConfig> = {
       alertBeforeMs: config.creditAlertDays * 86_400_000,
     });
     const rotations = new KeyRotationService({
-      store: new RotationStore(work),
+      store: new RotationStore(work, config.rotationTurnMs),
       tenants: new TenantRotation(work, envelope, dataKeys, keyLog),
       signer: new ReportSigner(work, envelope),
       envelope,

@@ -1,8 +1,8 @@
 import type { Scenario } from './scenario';
 import { brokers } from './brokers/brokers';
 import { conflicts } from './conflicts/conflicts';
+import { keyRotation } from './key-rotation/key-rotation';
 import { tenancy } from './tenancy/tenancy';
-import { vault } from './vault/vault';
 
 /** Every scenario there is, in the order in which they are listed. */
-export const SCENARIOS: readonly Scenario[] = [brokers, conflicts, tenancy, vault];
+export const SCENARIOS: readonly Scenario[] = [brokers, conflicts, keyRotation, tenancy];

@@ -2,8 +2,6 @@ import type { OperationId, TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import type { Found, Part, Rotation } from './rotation';
 
-/** Longer than a tenant's turn takes; a process that died in one is followed by another after it. */
-const TURN_MS = 30_000;
 const LONGEST_WAIT_MS = 60_000;
 
 export interface StoredRotation {
@@ -32,7 +30,8 @@ const rfc = (column: string): string => `to_char(${column} at time zone 'utc', '
 export class RotationStore {
   constructor(
     private readonly work: UnitOfWork,
-    private readonly turnMs = TURN_MS,
+    /** Longer than a tenant's turn takes; a process that died in one is followed by another after it. */
+    private readonly turnMs: number,
   ) {}
 
   /** Once an id. */
