@@ -32,6 +32,7 @@ declare
   content  bytea;
   chain    bytea;
   recorded timestamptz;
+  moment   text;
   states   jsonb := '[]';
 begin
   perform weir.enter(p_tenant);
@@ -42,6 +43,7 @@ begin
   pos := head.position;
   chain := head.chain_hash;
   recorded := clock_timestamp();
+  moment := weir.rfc3339(recorded);
 
   foreach request in array p_appends loop
     -- count(*), since a minimum alone would be looked for from the log's beginning
@@ -71,7 +73,7 @@ begin
       result.version := result.version + 1;
       content := sha256(convert_to(weir.netstrings(
         'weir-event-1', p_tenant, pos::text, event.event_id::text, request.stream, result.version::text, event.type,
-        event.schema_version::text, weir.rfc3339(request.occurred_at), weir.rfc3339(recorded), session_user::text, request.actor_type,
+        event.schema_version::text, weir.rfc3339(request.occurred_at), moment, session_user::text, request.actor_type,
         request.actor_id, request.action, request.reason, request.request_id, request.causation_id, request.correlation_id,
         request.command_id, event.data), 'UTF8'));
       chain := sha256(chain || content);
