@@ -17,7 +17,7 @@ interface Waiting {
 
 /**
  * Appends with as few statements as the load asks for: one statement of a tenant is in flight at a time, and what arrives meanwhile
- * goes with the next. There is no timer, so that a lone writer waits for nobody: 64 writers on one tenant reach some 30 times what
+ * goes with the next. There is no timer, so that a lone writer waits for nobody: 64 writers on one tenant reach some five times what
  * they reach with a statement each, where they queue for its head row. A tenant whose log is held up by someone takes one connection
  * of the pool, however many wait.
  */
