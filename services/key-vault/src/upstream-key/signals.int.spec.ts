@@ -81,21 +81,24 @@ const view = async (path: string) => (await vault.request('GET', path)).body;
 
 it('F1 one 401 is no verdict: a key that the test call finds right stays usable', async () => {
   const key = await registered();
+  // on a busy machine the job that looks after candidates may have been quicker than the registration itself
+  const before = testCalls(key.secret);
   const signal = signalOf(key, 'unauthorized');
   await send(signal);
   await until(() => judged(signal));
   expect(await view(key.path)).toMatchObject({ state: 'usable', lastCheck: { outcome: 'accepted' } });
-  expect(testCalls(key.secret)).toBe(2);
+  expect(testCalls(key.secret)).toBe(before + 1);
 });
 
 it('F1 two refused test calls make a key invalid, and of a storm of 401s only the first asks for them', async () => {
   const key = await registered();
+  const before = testCalls(key.secret);
   simulator.keys.set({ ...simulator.keys.find(key.secret)!, suspended: true });
   const storm = Array.from({ length: 20 }, () => signalOf(key, 'unauthorized'));
   await send(...storm);
   await until(() => judged(storm.at(-1)!));
   expect(await view(key.path)).toMatchObject({ state: 'invalid', lastCheck: { outcome: 'unauthorized' } });
-  expect(testCalls(key.secret)).toBe(3);
+  expect(testCalls(key.secret)).toBe(before + 2);
   await until(async () => (await stateOf(vault, key.keyId))?.status === 'invalid');
 });
 
