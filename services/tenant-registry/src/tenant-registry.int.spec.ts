@@ -153,7 +153,7 @@ describe('who may do what', () => {
   it.each([
     ['member', ['GET /tenants/{t}', 'GET /tenants/{t}/tokens', 'POST /tenants/{t}/members', 'PUT /tenants/{t}/key-mode']],
     ['auditor', ['GET /tenants/{t}', 'POST /tenants/{t}/tokens', 'GET /tenants/{t}/members']],
-    ['owner', ['GET /tenants', 'POST /tenants', 'POST /tenants/{t}/suspend', 'PUT /tenants/{t}/plan', 'GET /parked', 'GET /migrations', 'POST /plans/x/versions']],
+    ['owner', ['GET /tenants', 'POST /tenants', 'POST /tenants/{t}/suspend', 'PUT /tenants/{t}/plan', 'GET /parked', 'GET /topics', 'POST /topics/re-emit', 'GET /migrations', 'POST /plans/x/versions']],
   ])('G2 refuses a %s what is outside its rights: %j', async (role, routes) => {
     const { id } = await newTenant();
     const token = await newToken(id, role);

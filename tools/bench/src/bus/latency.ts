@@ -1,13 +1,13 @@
 import { fromRecord, type Bus } from '@weir/bus';
 import { eventLog } from '@weir/event-store';
-import { sleep, uuidFrom, type TenantId } from '@weir/kernel';
+import { fact, newId, sleep, uuidFrom, type TenantId } from '@weir/kernel';
 import { startRelay } from '@weir/relay';
 import type { UnitOfWork } from '@weir/tenancy';
 import type { Side } from '../bench';
 import type { Database } from '../event-store/tenants';
-import { context, sample } from './logs';
+import { context } from './logs';
 
-const APPENDS_A_SECOND = 200;
+const APPENDS_A_SECOND = 100;
 const ARRIVES_WITHIN_MS = 5_000;
 
 /** From the commit of an append to the consumer that is given it, with so many tenants, of which any may be next. */
@@ -50,8 +50,8 @@ export function latency(database: Database, relaying: UnitOfWork, bus: Bus, topi
 
       async function append(tenant: TenantId): Promise<void> {
         const by = context();
-        await log.append({ tenant, stream: 'tenant/x', expected: 'any', events: [sample()], context: by });
-        committed.set(uuidFrom(`${tenant}/tenant/x/${by.commandId}/0`, by.at), performance.now());
+        await log.append({ tenant, stream: 'api-token/x', expected: 'any', events: [fact('api-token.revoked', { tokenId: newId('tok') })], context: by });
+        committed.set(uuidFrom(`${tenant}/api-token/x/${by.commandId}/0`, by.at), performance.now());
       }
       const since = (then: ReadonlyMap<string, number>) => sorted([...committed].map(([id, at]) => (then.get(id) ?? Infinity) - at));
       const [toBus, toConsumer] = [since(published), since(arrived)];
