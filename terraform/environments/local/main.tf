@@ -62,6 +62,18 @@ module "kms" {
   deletion_window_in_days = 7
 }
 
+module "shred_keys" {
+  source = "../../modules/shred-keys"
+  prefix = "${var.name}/shred/"
+}
+
+resource "aws_iam_role_policy" "shred_keys" {
+  for_each = { "key-vault" = module.shred_keys.vault_policy, "upstream-fetcher" = module.shred_keys.fetcher_policy }
+  name     = "shred-keys"
+  role     = aws_iam_role.service[each.key].name
+  policy   = each.value
+}
+
 module "secrets" {
   source                  = "../../modules/secrets"
   prefix                  = var.name

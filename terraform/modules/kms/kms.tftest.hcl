@@ -41,10 +41,10 @@ run "vault_seals_and_opens_the_fetcher_opens" {
       for statement in data.aws_iam_policy_document.key.statement : statement.sid => sort(statement.actions)
       }) == jsonencode({
       Account = ["kms:*"]
-      Vault   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Vault   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
       Fetcher = ["kms:Decrypt"]
     })
-    error_message = "Only the vault makes data keys; the fetcher only opens."
+    error_message = "Only the vault makes and rewraps data keys; the fetcher only opens."
   }
 }
 

@@ -37,19 +37,19 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # the vault seals and opens
+  # the vault seals and opens, rewraps when keys are rotated, and signs its reports with a key that is sealed for a purpose of its own
   dynamic "statement" {
     for_each = length(var.vault_role_arns) > 0 ? [1] : []
     content {
       sid       = "Vault"
-      actions   = ["kms:GenerateDataKey", "kms:Decrypt"]
+      actions   = ["kms:GenerateDataKey", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
       resources = ["*"]
       principals {
         type        = "AWS"
         identifiers = var.vault_role_arns
       }
       dynamic "condition" {
-        for_each = local.context
+        for_each = local.vault_context
         content {
           test     = condition.value.test
           variable = condition.value.variable
@@ -71,7 +71,7 @@ data "aws_iam_policy_document" "key" {
         identifiers = var.fetcher_role_arns
       }
       dynamic "condition" {
-        for_each = local.context
+        for_each = local.fetcher_context
         content {
           test     = condition.value.test
           variable = condition.value.variable
@@ -84,8 +84,7 @@ data "aws_iam_policy_document" "key" {
 
 locals {
   # every request names whose data key it is and what for (libs/envelope); a request that does not is not one of ours
-  context = [
-    { test = "StringEquals", variable = "kms:EncryptionContext:purpose", values = ["upstream-key"] },
-    { test = "StringLike", variable = "kms:EncryptionContext:tenant_id", values = ["ten_*"] },
-  ]
+  tenant          = { test = "StringLike", variable = "kms:EncryptionContext:tenant_id", values = ["ten_*"] }
+  vault_context   = [{ test = "StringEquals", variable = "kms:EncryptionContext:purpose", values = ["upstream-key", "report-signing"] }, local.tenant]
+  fetcher_context = [{ test = "StringEquals", variable = "kms:EncryptionContext:purpose", values = ["upstream-key"] }, local.tenant]
 }

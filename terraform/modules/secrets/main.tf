@@ -21,7 +21,7 @@ locals {
     metering         = "WEIR_POSTGRES_URL of login weir_metering"
     audit-ledger     = "WEIR_POSTGRES_URL of login weir_audit_ledger"
   }
-  platform_keys = { for label in var.platform_keys : "upstream-keys/${label}" => "Upstream key of the platform, to be registered with the key vault" }
+  platform_keys = { for label in var.platform_keys : "upstream-keys/${label}" => "Upstream key of the platform; named in WEIR_PLATFORM_KEY_SECRETS, the key vault takes it at its first boot" }
   entries       = merge(local.processes, local.platform_keys)
 }
 

@@ -10,6 +10,7 @@ import functools
 import os
 import pickle
 import sys
+import threading
 
 from moto.core.exceptions import JsonRESTError
 from moto.kms import models, responses
@@ -85,6 +86,10 @@ CHANGES = (
 SECRET_CHANGES = ("create_secret", "put_secret_value", "update_secret", "delete_secret", "restore_secret")
 
 
+# requests are answered by threads of their own, and there is one file
+saves = threading.Lock()
+
+
 def save():
     kept = {}
     for account, regions in models.kms_backends.items():
@@ -128,7 +133,8 @@ def saving(method):
     @functools.wraps(method)
     def saved(self):
         answer = method(self)
-        save()
+        with saves:
+            save()
         return answer
 
     return saved
