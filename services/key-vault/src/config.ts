@@ -66,6 +66,6 @@ export const settings: Settings<VaultConfig> = {
     'WEIR_PLATFORM_KEY_SECRETS',
     "Entries of AWS Secrets Manager, with commas between them, whose upstream keys are handed in while the platform has none, such as tiklive/platform-key",
   ),
-  balanceEveryMs: integer('WEIR_BALANCE_EVERY_MS', "Wait between looks at the credits left of the platform's keys", 600_000, { min: 10 }),
+  balanceEveryMs: integer('WEIR_BALANCE_EVERY_MS', "Wait between looks at the credits left of the platform's keys", 60_000, { min: 10 }),
   creditAlertDays: integer('WEIR_CREDIT_ALERT_DAYS', 'Days before the forecast end of credits from which on it is an event', 7),
 };

@@ -13,6 +13,18 @@ const ONE: Column[] = [
   ['last check', checkOf], ['', checksOf], ['created', 'createdAt'],
 ];
 
+const CREDITS: Column[] = [['key', 'keyId'], ['left', 'left'], ['asked', 'askedAt'], ['a day', 'perDay'], ['end', 'endsAt']];
+const RECEIPT: Column[] = [['tenant', 'tenantId'], ['keys', 'keys'], ['data keys', 'dataKeys'], ['shred key', ({ shredKey }: Json) => `${shredKey.destroyed === true ? 'destroyed' : 'there was none'} (${shredKey.kept})`], ['at', 'at']];
+const TOUCHED: Column[] = [['tenant', 'tenantId'], ['last call', 'lastUsedAt'], ['moved to', ({ movedTo }: Json) => movedTo.map((one: Json) => one.keyId)]];
+
+const platformPath = (key: string): string => `/v1/upstream-keys/${part(key)}`;
+
+function touched({ out }: Context, report: Json): void {
+  if (out.json) return out.raw(report);
+  out.list(TOUCHED, { data: report.tenants as Json[], nextCursor: null });
+  out.note(`${report.key.id} is ${report.key.state}; left in the pool: ${(report.rest as Json[]).map(({ id, weight }) => `${id} (weight ${weight})`).join(', ') || 'no key'}`);
+}
+
 export const keys: Commands = (cli, act) =>
   cli.command('keys', "Upstream keys: a tenant's own, or with --platform the platform's", (y) =>
     y
@@ -52,6 +64,18 @@ export const keys: Commands = (cli, act) =>
       }))
       .command('quarantine <key>', "Let no call use one of the platform's keys", (o) => because(o), act(async (context, argv) => standing(context, argv, 'quarantine')))
       .command('reinstate <key>', 'Let calls use it again', (o) => because(o), act(async (context, argv) => standing(context, argv, 'reinstate')))
+      .command('weigh <key> <weight>', "How often one of the platform's keys comes first: 2 twice as often as 1", (o) =>
+        keyArgument(o).positional('weight', { type: 'number', demandOption: true }),
+      act(async (context, argv) => context.out.record(ONE, await context.api.patch(platformPath(argv.key), { body: { weight: argv.weight } }))))
+      .command('touched <key>', "Which tenants called with one of the platform's keys of late, and with which since", (o) =>
+        keyArgument(o).option('hours', { type: 'number', default: 24, describe: 'How far back' }),
+      act(async (context, argv) => touched(context, await context.api.get(`${platformPath(argv.key)}/touched`, { query: { hours: argv.hours } }))))
+      .command('credits <key>', "Credits left of one of the platform's keys, and the day on which they end", (o) => keyArgument(o), act(async (context, argv) =>
+        context.out.record(CREDITS, await context.api.get(`${platformPath(argv.key)}/credits`)),
+      ))
+      .command('shred', 'Destroy all keys of a tenant for good, in every backup too', (o) => o, act(async (context, argv) =>
+        context.out.record(RECEIPT, await context.api.post(`/v1/tenants/${await context.tenant(argv.tenant)}/upstream-keys/shred`)),
+      ))
       .demandCommand(1, 'keys: what about them?'),
   );
 
