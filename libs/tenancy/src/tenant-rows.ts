@@ -76,7 +76,21 @@ export async function copyWithin(sql: Sql, from: TenantTable, to: TenantTable, s
 export async function copyAcross(from: PoolClient, source: TenantTable, to: PoolClient, target: TenantTable, slice: Slice): Promise<void> {
   const out = from.query(copyTo(`copy (select ${columnList(source)} from ${qualified(source)} where ${where(slice)}) to stdout`));
   const into = to.query(copyFrom(`copy ${qualified(target)} (${columnList(source)}) from stdin`));
-  await pipeline(out, into);
+  await unlessLost([from, to], pipeline(out, into));
+}
+
+/** A COPY whose session ends in the middle may say nothing at all: whoever waits for it hears of the session. */
+async function unlessLost<T>(clients: readonly PoolClient[], copying: Promise<T>): Promise<T> {
+  let onLost: (error?: Error) => void = () => undefined;
+  const lost = new Promise<never>((_, reject) => (onLost = (error) => reject(error ?? new Error('Connection terminated in the middle of a COPY'))));
+  for (const client of clients) client.once('error', onLost).once('end', onLost);
+  // the one that did not end the wait is heard too
+  copying.catch(() => undefined);
+  try {
+    return await Promise.race([copying, lost]);
+  } finally {
+    for (const client of clients) client.off('error', onLost).off('end', onLost);
+  }
 }
 
 /** Lines of COPY's text form, one row each, about `bytes` at a time, or one longer row. */
@@ -99,7 +113,7 @@ export async function* copiedLines(from: PoolClient, source: TenantTable, tenant
 }
 
 export async function writeLines(to: PoolClient, target: TenantTable, lines: Buffer): Promise<void> {
-  await pipeline([lines], to.query(copyFrom(`copy ${qualified(target)} (${columnList(target)}) from stdin`)));
+  await unlessLost([to], pipeline([lines], to.query(copyFrom(`copy ${qualified(target)} (${columnList(target)}) from stdin`))));
 }
 
 /** Takes rows that a policy hides from nobody but their owner: for a home that nobody uses yet. */
