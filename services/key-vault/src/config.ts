@@ -16,6 +16,8 @@ export interface VaultConfig extends KeyEncryptionConfig {
   readonly platformKeySecrets: string | undefined;
   readonly balanceEveryMs: number;
   readonly creditAlertDays: number;
+  readonly creditFloor: number;
+  readonly checkEveryMs: number;
 }
 
 export const settings: Settings<VaultConfig> = {
@@ -67,5 +69,7 @@ export const settings: Settings<VaultConfig> = {
     "Entries of AWS Secrets Manager, with commas between them, whose upstream keys are handed in while the platform has none, such as tiklive/platform-key",
   ),
   balanceEveryMs: integer('WEIR_BALANCE_EVERY_MS', "Wait between looks at the credits left of the platform's keys", 60_000, { min: 10 }),
+  creditFloor: integer('WEIR_CREDIT_FLOOR', 'Credits below which the report on a key says that they end soon', 100),
+  checkEveryMs: integer('WEIR_KEY_CHECK_EVERY_MS', 'Wait between checks of a key that works, without anyone asking', 86_400_000, { min: 1 }),
   creditAlertDays: integer('WEIR_CREDIT_ALERT_DAYS', 'Days before the forecast end of credits from which on it is an event', 7),
 };

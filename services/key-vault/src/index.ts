@@ -65,13 +65,15 @@ export const definition: ServiceDefinition<VaultConfig> = {
     const attempts = new Attempts(bus, upstream, tiklive, clock, (error) =>
       log.warn({ err: error }, 'a test call was not settled; its hold stays'),
     );
-    const keyLog = new UpstreamKeyLog(events, work, config.recheckMs);
+    const keyLog = new UpstreamKeyLog(events, work, config.recheckMs, config.checkEveryMs);
     const dataKeys = new DataKeys(work, envelope, config.dataKeyMaxSeals);
+    const { path, field } = tiklive.balance;
+    const ask = async (secret: Buffer) => creditsIn(await upstream.read(path, secret.toString('latin1')), field);
     const secrets = new SealedVersions(work, envelope, dataKeys);
     const keys = new UpstreamKeyService({
       log: keyLog,
       secrets,
-      examiner: new Examiner(attempts, tiklive, clock),
+      examiner: new Examiner(attempts, tiklive, clock, { ask, floor: config.creditFloor }),
       tenants: runtime.access.tenants,
       drainMs: config.drainMs,
     });
@@ -86,14 +88,13 @@ export const definition: ServiceDefinition<VaultConfig> = {
       log.warn({ refused }, "the upstream refuses the keys of many: taken for its own trouble, no key's status changes");
     }, clock);
     const pool = new PlatformPool(keyLog, work, clock);
-    const { path, field } = tiklive.balance;
     const credits = new CreditWatch({
       log: keyLog,
       secrets,
       pool,
       work,
       clock,
-      ask: async (secret) => creditsIn(await upstream.read(path, secret.toString('latin1')), field),
+      ask,
       alertBeforeMs: config.creditAlertDays * 86_400_000,
     });
     const rotations = new KeyRotationService({

@@ -1,6 +1,6 @@
 import { isTransient, newId, sleep, type Clock, type CommandContext } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-import { destroyDrained, waitsForCheck } from '../upstream-key/upstream-key';
+import { destroyDrained, waitsForCheck, worthLookingAt } from '../upstream-key/upstream-key';
 import type { CreditWatch } from '../platform-pool/credit-watch';
 import type { RefusalStorm } from '../upstream-key/refusal-storm';
 import type { UpstreamKeyLog } from '../upstream-key/upstream-key.log';
@@ -78,7 +78,7 @@ async function destroyAll({ work, log, clock, onError }: KeyJobsOptions): Promis
 async function recheckAll({ work, log, keys, clock, recheckMs, onError }: KeyJobsOptions): Promise<void> {
   await each(await takeRechecks(work, recheckMs, onError), onError, async (due) => {
     const { state } = await log.load(due.owner, due.keyId);
-    const version = waitsForCheck(state);
+    const version = waitsForCheck(state) ?? worthLookingAt(state);
     if (version !== undefined) await keys.judge(due.owner, due.keyId, version, contextOf('key-recheck', due, clock()));
   });
 }

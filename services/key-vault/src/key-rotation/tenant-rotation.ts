@@ -29,17 +29,23 @@ export class TenantRotation {
     const renewed = await this.dataKeys.madeIn(rotation.id, tenant);
     if (renewed === undefined) return;
     const damaged = new Set<string>();
+    let closed = false;
     for (;;) {
       const old = (await this.blobs(tenant)).filter(
         (blob) => blob.dataKey.version < renewed.version && !damaged.has(`${blob.keyId}/${blob.version}`),
       );
-      if (old.length === 0) break;
+      if (old.length === 0) {
+        // whoever was storing a secret under an old one is waited for; one that came so is found by another look, and the last
+        if (await this.dataKeys.destroyBefore(renewed)) return;
+        if (closed) return;
+        closed = true;
+        continue;
+      }
       for (const keyId of new Set(old.map((blob) => blob.keyId))) {
         const unreadable = await this.resealKey(tenant, keyId, old.filter((blob) => blob.keyId === keyId), renewed);
         for (const version of unreadable) damaged.add(`${keyId}/${version}`);
       }
     }
-    await this.dataKeys.destroyBefore(renewed);
   }
 
   /** @returns versions that no key opens: they stay as they are, and the old data key with them */

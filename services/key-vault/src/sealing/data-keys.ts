@@ -67,10 +67,14 @@ export class DataKeys {
     return rows.map((row) => toDataKey(tenant, row));
   }
 
-  /** Older ones under which nothing is left: none comes, since {@link store} takes no secret under a destroyed data key. */
-  async destroyBefore({ tenantId, purpose, version }: WrappedDataKey): Promise<void> {
-    await this.work.inTenant(tenantId, async (sql) => {
-      // waits for whoever is storing a secret under one of them, and is waited for
+  /**
+   * Older ones under which nothing is left: none comes, since {@link store} takes no secret under a data key that a rotation has replaced.
+   *
+   * @returns whether all of them are destroyed
+   */
+  async destroyBefore({ tenantId, purpose, version }: WrappedDataKey): Promise<boolean> {
+    return this.work.inTenant(tenantId, async (sql) => {
+      // waits for whoever is storing a secret under one of them; who comes later sees the renewed key and is refused
       await sql.query('select 1 from data_keys where tenant_id = $1 and purpose = $2 and version < $3 for update', [tenantId, purpose, version]);
       await sql.query(
         `update data_keys d set wrapped = '', destroyed_at = now()
@@ -78,6 +82,12 @@ export class DataKeys {
            and not exists (select 1 from upstream_key_blobs b where b.tenant_id = $1 and b.data_key_version = d.version)`,
         [tenantId, purpose, version],
       );
+      const { rows } = await sql.query('select 1 from data_keys where tenant_id = $1 and purpose = $2 and version < $3 and destroyed_at is null limit 1', [
+        tenantId,
+        purpose,
+        version,
+      ]);
+      return rows.length === 0;
     });
   }
 

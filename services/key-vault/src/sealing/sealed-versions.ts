@@ -81,11 +81,14 @@ export async function store(
   kept: readonly number[],
 ): Promise<void> {
   if (offered !== undefined) {
-    // a rotation may have destroyed the data key since it was taken; the lock keeps it from doing so until this is committed
+    // a rotation may have replaced the data key since it was taken; the lock keeps it from looking for the last secret under it until this is
+    // committed
     const { rowCount } = await sql.query(
       `insert into upstream_key_blobs (tenant_id, key_id, version, data_key_version, sealed)
-       select $1, $2, $3, version, $5 from data_keys
-       where tenant_id = $1 and purpose = '${UPSTREAM_KEY_PURPOSE}' and version = $4 and destroyed_at is null for share`,
+       select $1, $2, $3, version, $5 from data_keys d
+       where tenant_id = $1 and purpose = '${UPSTREAM_KEY_PURPOSE}' and version = $4 and destroyed_at is null
+         and not exists (select 1 from data_keys n where n.tenant_id = $1 and n.purpose = d.purpose and n.version > d.version and n.made_in is not null)
+       for share of d`,
       [owner, keyId, offered.version, offered.dataKey.version, offered.sealed],
     );
     if (rowCount !== 1) throw keyChanged();

@@ -1,8 +1,9 @@
 import { AppError, type Clock } from '@weir/kernel';
 import type { Catalog } from '@weir/upstream-catalog';
 import type { Verdict } from '../upstream-key/upstream-key';
+import type { AskBalance } from '../platform-pool/credit-watch';
 import type { Account, Attempts } from './attempts';
-import { describeScope, describeTest, outcomeOf } from './report';
+import { describeCeiling, describeFloor, describeScope, describeTest, outcomeOf } from './report';
 
 /** Tries a secret against the upstream: the cheapest call first, then, where it is accepted, one probe per scope. */
 export class Examiner {
@@ -10,6 +11,7 @@ export class Examiner {
     private readonly attempts: Attempts,
     private readonly catalog: Catalog,
     private readonly clock: Clock,
+    private readonly credits: { readonly ask: AskBalance; readonly floor: number },
   ) {}
 
   /** @throws AppError `not-accountable`: no call was made */
@@ -27,6 +29,7 @@ export class Examiner {
         scopes.push(...found.scopes);
         checks.push(found.check);
       }
+      checks.push(describeFloor(await this.credits.ask(secret), this.credits.floor), describeCeiling(this.catalog));
     }
     return { version: account.place.version, outcome, scopes, checks, at: this.clock() };
   }

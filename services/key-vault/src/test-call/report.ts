@@ -69,6 +69,34 @@ function withinRate(outcome: Outcome, evidence: string): KeyCheck {
   return outcome === 'accepted' ? passed('within-rate', evidence) : unknown('within-rate', evidence);
 }
 
+/**
+ * Enough to begin with? A key at its end is found here, and not by the customer's first calls.
+ *
+ * @param credits as the upstream says; undefined: it did not say
+ */
+export function describeFloor(credits: number | undefined, floor: number): KeyCheck {
+  const name = 'credit-floor';
+  if (credits === undefined) {
+    return { ...unknown(name, 'The upstream did not say how many credits are left.'), nextStep: 'Look at its dashboard, or check the key again later.' };
+  }
+  const evidence = `The upstream says ${credits} credits are left.`;
+  if (credits >= floor) return passed(name, evidence);
+  return {
+    name,
+    result: 'failed',
+    evidence,
+    nextStep: `That is below ${floor}: the key works, and calls are answered 402 once they are used up. Buy credits at the upstream in time.`,
+  };
+}
+
+/** Which 429 is whose, said before the first one comes. */
+export const describeCeiling = ({ keyRate }: Catalog): KeyCheck => ({
+  name: 'rate-ceiling',
+  result: 'passed',
+  evidence: `The upstream takes ${keyRate.perMinute} calls a minute of one key, ${keyRate.burst} at once.`,
+  nextStep: "Nothing to do. Weir keeps your calls below it: a 429 limitedBy 'upstream-key' is this ceiling, 'upstream' is the upstream's own no, every other is a limit of your plan here.",
+});
+
 /** What a probe of a scope said: the scopes that it proved, and a line of the report. `answer` is absent when no probe could be made. */
 export function describeScope(call: OwnCall, answer: Answer | undefined): { scopes: readonly string[]; check: KeyCheck } {
   const scope = call.endpoint.proves?.scope ?? '';

@@ -21,7 +21,7 @@ async function main([url = '', keyFile = '', statements = '']: string[]): Promis
   const rotations = new KeyRotationService({
     // the dead process's turns are taken over at once
     store: new RotationStore(work, 100),
-    tenants: new TenantRotation(work, envelope, new DataKeys(work, envelope, 1_000), new UpstreamKeyLog(events, work, 60_000)),
+    tenants: new TenantRotation(work, envelope, new DataKeys(work, envelope, 1_000), new UpstreamKeyLog(events, work, 60_000, 86_400_000)),
     signer: new ReportSigner(work, envelope),
     envelope,
     events,

@@ -147,6 +147,22 @@ it('F3 a key without credits is depleted, looked at again by itself, and usable 
   await until(async () => (await view(key.path)).state === 'usable');
 });
 
+it('a key that works is looked at once a day without anyone asking; one that has gone bad since is found', async () => {
+  const key = await registered();
+  const { rows } = await admin.query('select due_at - now() as wait, tries from weir_key_vault.key_rechecks where key_id = $1', [key.keyId]);
+  expect(rows).toMatchObject([{ wait: { hours: 23 }, tries: 0 }]);
+  const due = () => admin.query('update weir_key_vault.key_rechecks set due_at = now() where key_id = $1', [key.keyId]);
+  await due();
+  await until(() => testCalls(key.secret) === 2);
+  expect(await view(key.path)).toMatchObject({ state: 'usable' });
+  simulator.keys.set({ ...simulator.keys.find(key.secret)!, suspended: true });
+  for (const calls of [3, 4]) {
+    await due();
+    await until(async () => testCalls(key.secret) >= calls && (await view(key.path)).lastCheck.outcome === 'unauthorized');
+  }
+  await until(async () => (await view(key.path)).state === 'invalid');
+});
+
 it('a depleted key is usable again at once when a caller was served with it', async () => {
   const key = await registered({ credits: 2 });
   await send(signalOf(key, 'depleted'), signalOf(key, 'accepted'));

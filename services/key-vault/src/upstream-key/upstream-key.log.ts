@@ -3,7 +3,7 @@ import { publishStates, readStreams, type Decided, type EventLog } from '@weir/e
 import type { CommandContext, Decide, KeyId, TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { readSealed, store, type SealedVersion } from '../sealing/sealed-versions';
-import { evolve, initial, keptVersions, nextDrain, upstreamKey, waitsForCheck, type UpstreamKey } from './upstream-key';
+import { evolve, initial, keptVersions, nextDrain, upstreamKey, waitsForCheck, worthLookingAt, type UpstreamKey } from './upstream-key';
 import { toState } from './upstream-key.state';
 
 export interface KeyDecision {
@@ -28,7 +28,9 @@ export class UpstreamKeyLog {
     private readonly events: EventLog,
     private readonly work: UnitOfWork,
     /** ms before a key that waits for a check is looked at for the first time. */
-    private readonly recheckMs: number,
+    readonly recheckMs: number,
+    /** ms between looks at a key that works. */
+    readonly checkEveryMs: number,
   ) {}
 
   load(owner: TenantId, keyId: KeyId): Promise<Loaded> {
@@ -49,7 +51,7 @@ export class UpstreamKeyLog {
           { topic: stateTopic('upstream-key'), key: keyId, body: toState(owner, state, await readSealed(sql, owner, keyId)) },
         ]);
         await this.work.leaveTenant(sql);
-        await schedule(sql, owner, keyId, state, this.recheckMs);
+        await schedule(sql, owner, keyId, state, this);
         if (signal !== undefined)
           await sql.query('insert into signal_inbox (event_id) values ($1) on conflict do nothing', [signal]);
       },
@@ -89,7 +91,7 @@ async function list(sql: Sql, owner: TenantId, keyId: KeyId, state: UpstreamKey)
   else await sql.query('delete from upstream_keys where tenant_id = $1 and key_id = $2', [owner, keyId]);
 }
 
-async function schedule(sql: Sql, owner: TenantId, keyId: KeyId, state: UpstreamKey, recheckMs: number): Promise<void> {
+async function schedule(sql: Sql, owner: TenantId, keyId: KeyId, state: UpstreamKey, waits: { recheckMs: number; checkEveryMs: number }): Promise<void> {
   const drain = nextDrain(state);
   if (drain === undefined) await sql.query('delete from key_drains where tenant_id = $1 and key_id = $2', [owner, keyId]);
   else {
@@ -99,9 +101,17 @@ async function schedule(sql: Sql, owner: TenantId, keyId: KeyId, state: Upstream
     );
   }
   if (waitsForCheck(state) !== undefined) {
+    // one that waits already keeps its wait; the day's wait of a key that worked until now is cut short
     await sql.query(
-      "insert into key_rechecks (tenant_id, key_id, due_at) values ($1, $2, now() + $3 * interval '1 ms') on conflict do nothing",
-      [owner, keyId, recheckMs],
+      `insert into key_rechecks (tenant_id, key_id, due_at) values ($1, $2, now() + $3 * interval '1 ms')
+       on conflict (tenant_id, key_id) do update set due_at = least(key_rechecks.due_at, excluded.due_at) where key_rechecks.tries = 0`,
+      [owner, keyId, waits.recheckMs],
+    );
+  } else if (worthLookingAt(state) !== undefined) {
+    await sql.query(
+      `insert into key_rechecks (tenant_id, key_id, due_at) values ($1, $2, now() + $3 * interval '1 ms')
+       on conflict (tenant_id, key_id) do update set tries = 0, due_at = excluded.due_at`,
+      [owner, keyId, waits.checkEveryMs],
     );
   } else {
     await sql.query('delete from key_rechecks where tenant_id = $1 and key_id = $2', [owner, keyId]);

@@ -293,6 +293,11 @@ export function waitsForCheck(state: UpstreamKey): number | undefined {
   return candidate(state) ?? (state.status === 'depleted' ? activeVersion(state) : undefined);
 }
 
+/** The version of a key that works: looked at now and then all the same. */
+export function worthLookingAt(state: UpstreamKey): number | undefined {
+  return state.is === 'registered' && state.status === 'usable' ? activeVersion(state) : undefined;
+}
+
 /** Versions that calls may use: for new ones the active, for those in flight the draining ones too. */
 export const callableVersions = (key: RegisteredKey): readonly Version[] =>
   key.versions.filter((v) => v.state === 'active' || v.state === 'draining');
