@@ -103,6 +103,8 @@ describe('a fetcher', () => {
       const key = await overKafka.newKey('platform-secret');
       await overKafka.setCeiling({ keyId: key.id, perMinute: 1e6, burst: 1e5, concurrency: 0 });
       const caller = await overKafka.newTenant();
+      // the news of the tenant travels over Kafka too
+      await eventually(async () => expect((await caller.call('/catalog-of-nothing/')).body.code).toBe('unknown-endpoint'), 10_000);
       const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => caller.call(`/userid/?username=kafka_${i}`)));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
       await eventually(async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SIGNAL_TOPIC, type UpstreamSignal } from '@weir/contracts';
-import { newUuid, type KeyId, type TenantId } from '@weir/kernel';
+import { newUuid, sleep, type KeyId, type TenantId } from '@weir/kernel';
 import { freshDatabase, type TestDatabase } from '@weir/testing';
 import { startSimulator, type Key, type Simulator } from '@weir/tiklive-simulator';
 import { Client } from 'pg';
@@ -121,7 +121,11 @@ describe('F2 401s over the keys of many tenants at once', () => {
     await vault.request('DELETE', `/v1/upstream-keys/${body.id}`);
     return states;
   }
-  beforeEach(() => admin.query('delete from weir_key_vault.refused_keys'));
+  beforeEach(async () => {
+    await admin.query('delete from weir_key_vault.refused_keys');
+    // what the witness said is believed for a second
+    await sleep(1_100);
+  });
 
   it("are the upstream's trouble where it refuses the platform's key too: no mass invalidation", async () => {
     const states = await refusedAtOnce(true);
