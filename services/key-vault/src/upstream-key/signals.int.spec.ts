@@ -121,8 +121,10 @@ describe('F2 401s over the keys of many tenants at once', () => {
     await vault.request('DELETE', `/v1/upstream-keys/${body.id}`);
     return states;
   }
+  const forget = () => admin.query('delete from weir_key_vault.refused_keys');
+  afterAll(forget);
   beforeEach(async () => {
-    await admin.query('delete from weir_key_vault.refused_keys');
+    await forget();
     // what the witness said is believed for a second
     await sleep(1_100);
   });
@@ -156,13 +158,18 @@ it('a key that works is looked at once a day without anyone asking; one that has
   const { rows } = await admin.query('select due_at - now() as wait, tries from weir_key_vault.key_rechecks where key_id = $1', [key.keyId]);
   expect(rows).toMatchObject([{ wait: { hours: 23 }, tries: 0 }]);
   const due = () => admin.query('update weir_key_vault.key_rechecks set due_at = now() where key_id = $1', [key.keyId]);
-  await due();
-  await until(() => testCalls(key.secret) === 2);
+  // said again until it is heard: the look before may be about to set the next one a day away
+  const looked = (calls: number) =>
+    until(async () => {
+      if (testCalls(key.secret) < calls) await due();
+      return testCalls(key.secret) >= calls;
+    });
+  await looked(2);
   expect(await view(key.path)).toMatchObject({ state: 'usable' });
   simulator.keys.set({ ...simulator.keys.find(key.secret)!, suspended: true });
   for (const calls of [3, 4]) {
-    await due();
-    await until(async () => testCalls(key.secret) >= calls && (await view(key.path)).lastCheck.outcome === 'unauthorized');
+    await looked(calls);
+    await until(async () => (await view(key.path)).lastCheck.outcome === 'unauthorized');
   }
   await until(async () => (await view(key.path)).state === 'invalid');
 });
