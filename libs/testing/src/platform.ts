@@ -2,7 +2,6 @@ import { mintToken } from '@weir/access';
 import { postgresBus, type Bus } from '@weir/bus';
 import {
   ROLES,
-  TOPICS,
   planTerms,
   stateTopic,
   type ApiTokenState,
@@ -66,7 +65,6 @@ export async function startTestPlatform(database: TestDatabase): Promise<TestPla
   const work = unitOfWork(pool, 'tenant-registry');
   const events = eventLog(work);
   const bus = postgresBus({ pool, directUrl: registry });
-  await bus.ensureTopics(TOPICS);
   const relay = startRelay({ work, bus, onError: (error) => process.stderr.write(`relay: ${error.stack}\n`) });
 
   async function newPlan(terms: Partial<PlanTerms>): Promise<{ id: string; version: number }> {

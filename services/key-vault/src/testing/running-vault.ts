@@ -1,6 +1,6 @@
 import { mintToken } from '@weir/access';
-import { postgresBus, type Bus, type BusRecord } from '@weir/bus';
-import { TOPICS, apiTokenState, tenantState, type ApiTokenState, type TenantState } from '@weir/contracts';
+import type { Bus, BusRecord } from '@weir/bus';
+import { apiTokenState, tenantState, type ApiTokenState, type TenantState } from '@weir/contracts';
 import { startRelay } from '@weir/relay';
 import { newId, type TenantId } from '@weir/kernel';
 import {
@@ -52,7 +52,6 @@ export interface RunningVault {
 export async function startVault({ database, upstreamUrl, dataDir, environment = {} }: VaultOptions): Promise<RunningVault> {
   const operator = mintToken({ mode: 'live' });
   const migrator = createPool({ url: database.migratorUrl, name: 'spec/migrator', max: 2 });
-  await postgresBus({ pool: migrator, directUrl: database.migratorUrl }).ensureTopics(TOPICS);
   const config = parseSettings(
     { ...commonSettings, ...definition.settings },
     {
