@@ -30,7 +30,7 @@ export async function freshDatabase(): Promise<TestDatabase> {
     adminUrl,
     migratorUrl: urlOf(postgresUrl, name, MIGRATOR),
     urlOf: (service) => urlOf(postgresUrl, name, loginOf(service)),
-    drop: () => onServer(postgresUrl, `drop database ${name} with (force)`),
+    drop: () => onServer(postgresUrl, departed(name), `drop database ${name} with (force)`),
   };
 }
 
@@ -48,11 +48,19 @@ function urlOf(server: string, database: string, login?: string): string {
   return url.href;
 }
 
-async function onServer(url: string, statement: string): Promise<void> {
+/** Waits for sessions that have said goodbye: one cut off on its way out is an error in whose pool it was. What stays longer is forced. */
+const departed = (name: string): string => `do $$ begin
+  for i in 1 .. 100 loop
+    exit when not exists (select from pg_stat_activity where datname = '${name}');
+    perform pg_sleep(0.01), pg_stat_clear_snapshot();
+  end loop;
+end $$`;
+
+async function onServer(url: string, ...statements: string[]): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(statement);
+    for (const statement of statements) await client.query(statement);
   } finally {
     await client.end();
   }
