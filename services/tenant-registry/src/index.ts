@@ -1,8 +1,9 @@
+import { closeDataSources, entityWork, openDataSources } from '@weir/entities';
 import { eventLog } from '@weir/event-store';
 import type { ServiceDefinition } from '@weir/service-host';
 import { HOME, collectBundle, createPool, importer, migrator, mover, openClusters, provisioner, purger, registerClusters, withoutLogin, type Databases } from '@weir/tenancy';
 import { settings, type RegistryConfig } from './config';
-import { openDataSources, registryWork } from './database';
+import { ENTITIES } from './read-models';
 import { MemberController } from './member/member.http';
 import { MemberService } from './member/member.service';
 import { Archives } from './operations/archives';
@@ -45,12 +46,12 @@ export const definition: ServiceDefinition<RegistryConfig> = {
   settings,
   async create(runtime, config) {
     const { common, log } = runtime;
-    const sources = await openDataSources(common);
+    const sources = await openDataSources(common, ENTITIES);
     const databases = openMigrator(config, common.clusters);
     const bundle = collectBundle();
     const provision = provisioner(databases, bundle);
 
-    const work = registryWork(sources, runtime.work, runtime.needs);
+    const work = entityWork('tenant-registry', sources, runtime.work, runtime.needs);
     const events = eventLog(work);
     const plans = new PlanService(events, work);
     const tenants = new TenantService(events, work, plans);
@@ -73,7 +74,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
       relayMetrics(everywhere, runtime.metrics);
     }
     runtime.onStop(async () => {
-      await Promise.all([sources.home, ...sources.clusters.values()].map((source) => source.close()));
+      await closeDataSources(sources);
       await Promise.all([databases.home, ...databases.clusters.values()].map((pool) => pool.end()));
     });
 

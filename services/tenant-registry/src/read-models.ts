@@ -1,4 +1,4 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
 /** Milliseconds in a bigint column: pg gives bigints as text. */
 const ms = {
@@ -7,6 +7,7 @@ const ms = {
 };
 
 @Entity('tenants')
+@Unique('tenants_slug_key', ['slug'])
 export class TenantRow {
   @PrimaryColumn('text') id!: string;
   @Column('text') slug!: string;
@@ -22,6 +23,7 @@ export class TenantRow {
 }
 
 @Entity('operations')
+@Index('operations_open', ['createdAt'], { where: "(status = 'running'::text)" })
 export class OperationRow {
   @PrimaryColumn('text') id!: string;
   @Column('text', { name: 'tenant_id' }) tenantId!: string;

@@ -1,7 +1,7 @@
 import type { Role } from '@weir/contracts';
 import { AppError, idFrom, rfc3339, type CommandContext, type MemberId, type TenantId } from '@weir/kernel';
 import { sqlState, type UnitOfWork } from '@weir/tenancy';
-import type { RegistrySql } from '../database';
+import type { EntitySql } from '@weir/entities';
 import type { PlanService } from '../plan/plan.service';
 import { addMember, removeMember } from '../tenant/tenant';
 import type { TenantService } from '../tenant/tenant.service';
@@ -18,7 +18,7 @@ const UNIQUE_VIOLATION = '23505';
 /** Seats. Who sits there is a row in the tenant's schema; the log knows the seat alone. */
 export class MemberService {
   constructor(
-    private readonly work: UnitOfWork<RegistrySql>,
+    private readonly work: UnitOfWork<EntitySql>,
     private readonly tenants: TenantService,
     private readonly plans: PlanService,
   ) {}

@@ -1,6 +1,6 @@
 import type { CommandContext, TenantId } from '@weir/kernel';
 import { exportTenant, type ArchiveHead, type ArchiveManifest, type Databases, type Importer, type UnitOfWork } from '@weir/tenancy';
-import type { RegistrySql } from '../database';
+import type { EntitySql } from '@weir/entities';
 import { slugTaken } from '../errors';
 import { TenantRow } from '../read-models';
 import { imported } from '../tenant/tenant';
@@ -12,7 +12,7 @@ export class Archives {
     private readonly databases: Databases,
     private readonly importer: Importer,
     private readonly tenants: TenantService,
-    private readonly work: UnitOfWork<RegistrySql>,
+    private readonly work: UnitOfWork<EntitySql>,
   ) {}
 
   async export(tenantId: TenantId, now: number): Promise<AsyncGenerator<Buffer>> {

@@ -1,6 +1,6 @@
 import { rfc3339, sleep, type CommandContext, type OperationId, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-import type { RegistrySql } from '../database';
+import type { EntitySql } from '@weir/entities';
 import { operationNotFound } from '../errors';
 import { OperationRow } from '../read-models';
 import type { TenantService, TenantView } from '../tenant/tenant.service';
@@ -35,7 +35,7 @@ export class Operations {
   private running: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly work: UnitOfWork<RegistrySql>,
+    private readonly work: UnitOfWork<EntitySql>,
     private readonly tenants: TenantService,
     private readonly onError: (error: Error) => void,
   ) {}
@@ -105,14 +105,14 @@ export class Operations {
   }
 }
 
-export async function record(sql: RegistrySql, { id, tenantId, kind, command, context }: NewOperation): Promise<void> {
+export async function record(sql: EntitySql, { id, tenantId, kind, command, context }: NewOperation): Promise<void> {
   await sql.query(
     `insert into operations (id, tenant_id, kind, status, command, created_at) values ($1, $2, $3, 'running', $4, $5) on conflict do nothing`,
     [id, tenantId, kind, JSON.stringify(command), context.at],
   );
 }
 
-const finish = (sql: RegistrySql, id: OperationId, status: 'succeeded' | 'failed', detail: string | null) =>
+const finish = (sql: EntitySql, id: OperationId, status: 'succeeded' | 'failed', detail: string | null) =>
   sql.manager.update(OperationRow, { id }, { status, detail, finishedAt: Date.now() });
 
 const toView = (row: OperationRow, tenant: TenantView | null): OperationView => ({

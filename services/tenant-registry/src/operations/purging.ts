@@ -1,6 +1,6 @@
 import { fact, idFrom, sleep, type CommandContext, type TenantId } from '@weir/kernel';
 import type { Purger, UnitOfWork } from '@weir/tenancy';
-import type { RegistrySql } from '../database';
+import type { EntitySql } from '@weir/entities';
 import { notOffboarded, stillPublishing } from '../errors';
 import { TenantRow, type OperationRow } from '../read-models';
 import type { TenantService } from '../tenant/tenant.service';
@@ -19,7 +19,7 @@ export class Purging {
     private readonly receipts: Receipts,
     private readonly purger: Purger,
     private readonly tenants: TenantService,
-    private readonly work: UnitOfWork<RegistrySql>,
+    private readonly work: UnitOfWork<EntitySql>,
   ) {
     operations.handle('tenant.purge', (row) => operations.inTurn(() => this.carryOut(row)));
   }

@@ -1,7 +1,7 @@
 import type { EventLog } from '@weir/event-store';
 import { PLATFORM, type CommandContext, type Fact, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-import type { RegistrySql } from '../database';
+import type { EntitySql } from '@weir/entities';
 
 type Seen = ReadonlyMap<string, unknown>;
 
@@ -15,8 +15,8 @@ const stream = (tenantId: TenantId): string => `provisioning/${tenantId}`;
 /** What the platform's log keeps of a tenant from before its schema exists and after it is gone. */
 export class Receipts {
   constructor(
-    private readonly events: EventLog<RegistrySql>,
-    private readonly work: UnitOfWork<RegistrySql>,
+    private readonly events: EventLog<EntitySql>,
+    private readonly work: UnitOfWork<EntitySql>,
   ) {}
 
   /** Once each type of event a tenant; `also` writes in the same transaction, first the platform's own tables, then the registry's. */
@@ -24,7 +24,7 @@ export class Receipts {
     tenantId: TenantId,
     event: Fact,
     context: CommandContext,
-    also: { platform?: (sql: RegistrySql) => Promise<unknown>; control?: (sql: RegistrySql) => Promise<unknown> } = {},
+    also: { platform?: (sql: EntitySql) => Promise<unknown>; control?: (sql: EntitySql) => Promise<unknown> } = {},
   ): Promise<void> {
     await this.events.decide({
       tenant: PLATFORM,

@@ -3,7 +3,7 @@ import type { EventLog } from '@weir/event-store';
 import { PLATFORM, notFound, type Aggregate, type CommandContext, type Decide } from '@weir/kernel';
 import type { PlanEvent } from '@weir/contracts';
 import type { UnitOfWork } from '@weir/tenancy';
-import type { RegistrySql } from '../database';
+import type { EntitySql } from '@weir/entities';
 import { unknownPlan } from '../errors';
 import { PlanRow } from '../read-models';
 import { FIRST_PLANS } from './first-plans';
@@ -14,8 +14,8 @@ const aggregate: Aggregate<Plan, PlanEvent> = plan;
 
 export class PlanService {
   constructor(
-    private readonly events: EventLog<RegistrySql>,
-    private readonly work: UnitOfWork<RegistrySql>,
+    private readonly events: EventLog<EntitySql>,
+    private readonly work: UnitOfWork<EntitySql>,
   ) {}
 
   /** The version of a plan that a tenant is put on: the one asked for, or the latest published. */

@@ -2,7 +2,7 @@ import { stateTopic, type KeyMode, type TenantEvent, type TenantState } from '@w
 import type { EventLog } from '@weir/event-store';
 import { idFrom, idTimeMs, rfc3339, type CommandContext, type Decide, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-import type { RegistrySql } from '../database';
+import type { EntitySql } from '@weir/entities';
 import { tenantNotFound } from '../errors';
 import type { PlanService } from '../plan/plan.service';
 import { TenantRow } from '../read-models';
@@ -27,8 +27,8 @@ export interface TenantView {
 
 export class TenantService {
   constructor(
-    private readonly events: EventLog<RegistrySql>,
-    private readonly work: UnitOfWork<RegistrySql>,
+    private readonly events: EventLog<EntitySql>,
+    private readonly work: UnitOfWork<EntitySql>,
     private readonly plans: PlanService,
   ) {}
 
@@ -90,7 +90,7 @@ export class TenantService {
     decision: Decide<Tenant, TenantEvent>,
     context: CommandContext,
     ifVersion?: number,
-    also?: (sql: RegistrySql) => Promise<void>,
+    also?: (sql: EntitySql) => Promise<void>,
   ) {
     return this.events.decide<Tenant, TenantEvent>({
       tenant: id,

@@ -3,7 +3,7 @@ import { mintToken } from '@weir/access';
 import type { EventLog } from '@weir/event-store';
 import { idFrom, rfc3339, type CommandContext, type Decide, type ProjectId, type TenantId, type TokenId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-import type { RegistrySql } from '../database';
+import type { EntitySql } from '@weir/entities';
 import { tokenNotFound, tokenShownBefore } from '../errors';
 import type { TenantService } from '../tenant/tenant.service';
 import { apiToken, issue, reroll, revoke, type ApiToken } from './api-token';
@@ -46,8 +46,8 @@ const COLUMNS = 'id, label, mode, role, project_id, secret_hash, expires_at, rev
 
 export class ApiTokenService {
   constructor(
-    private readonly events: EventLog<RegistrySql>,
-    private readonly work: UnitOfWork<RegistrySql>,
+    private readonly events: EventLog<EntitySql>,
+    private readonly work: UnitOfWork<EntitySql>,
     private readonly tenants: TenantService,
   ) {}
 
@@ -113,7 +113,7 @@ export class ApiTokenService {
     secretHash: string,
     decision: Decide<ApiToken, ApiTokenEvent>,
     context: CommandContext,
-    also: (sql: RegistrySql) => Promise<unknown>,
+    also: (sql: EntitySql) => Promise<unknown>,
   ) {
     return this.events.decide<ApiToken, ApiTokenEvent>({
       tenant,

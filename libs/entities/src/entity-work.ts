@@ -1,15 +1,13 @@
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import type { TenantId } from '@weir/kernel';
-import type { CommonConfig } from '@weir/service-host';
-import { ENTER, Whereabouts, inEach, loginOf, translating, withLogin, type Sql, type UnitOfWork } from '@weir/tenancy';
-import { ENTITIES } from './read-models';
+import { ENTER, Whereabouts, inEach, loginOf, translating, withLogin, type ServiceName, type Sql, type UnitOfWork } from '@weir/tenancy';
 
-/** A statement runner that also knows the registry's entities, on the same connection and in the same transaction. */
-export interface RegistrySql extends Sql {
+export type Entities = readonly (abstract new () => object)[];
+
+/** A statement runner that also knows a service's entities, on the same connection and in the same transaction. */
+export interface EntitySql extends Sql {
   readonly manager: EntityManager;
 }
-
-const CONTROL = loginOf('tenant-registry');
 
 /** One DataSource a database; entities name no schema: outside of a unit of work there is no search_path and every query fails. */
 class Source {
@@ -18,11 +16,12 @@ class Source {
   constructor(
     private readonly url: string,
     private readonly poolSize: number,
+    private readonly entities: Entities,
   ) {}
 
   /** Connected when it is first asked for, and tried again while it fails: a cluster that is down keeps nobody else from being served. */
   ready(): Promise<DataSource> {
-    this.opening ??= new DataSource({ type: 'postgres', url: this.url, entities: ENTITIES, poolSize: this.poolSize, extra: { connectionTimeoutMillis: 5_000 } }).initialize().catch((error: unknown) => {
+    this.opening ??= new DataSource({ type: 'postgres', url: this.url, entities: [...this.entities] as never[], poolSize: this.poolSize, extra: { connectionTimeoutMillis: 5_000 } }).initialize().catch((error: unknown) => {
       this.opening = undefined;
       throw error;
     });
@@ -34,11 +33,22 @@ class Source {
   }
 }
 
-export async function openDataSources({ postgresUrl, postgresPoolSize, clusters }: Pick<CommonConfig, 'postgresUrl' | 'postgresPoolSize' | 'clusters'>): Promise<DataSources> {
-  const home = new Source(postgresUrl, postgresPoolSize);
-  await home.ready();
-  return { home, clusters: new Map(Object.entries(clusters).map(([name, url]) => [name, new Source(withLogin(url, postgresUrl), postgresPoolSize)])) };
+export interface Places {
+  readonly postgresUrl: string;
+  readonly postgresPoolSize: number;
+  readonly clusters: Readonly<Record<string, string>>;
 }
+
+/** A DataSource for the home database, connected, and one for each cluster. */
+export async function openDataSources({ postgresUrl, postgresPoolSize, clusters }: Places, entities: Entities): Promise<DataSources> {
+  const sourceAt = (url: string) => new Source(url, postgresPoolSize, entities);
+  const home = sourceAt(postgresUrl);
+  await home.ready();
+  return { home, clusters: new Map(Object.entries(clusters).map(([name, url]) => [name, sourceAt(withLogin(url, postgresUrl))])) };
+}
+
+export const closeDataSources = async ({ home, clusters }: DataSources): Promise<void> =>
+  void (await Promise.all([home, ...clusters.values()].map((source) => source.close())));
 
 export interface DataSources {
   readonly home: Source;
@@ -46,10 +56,11 @@ export interface DataSources {
 }
 
 /** The unit of work over TypeORM, so that read models are written in the transaction of the events they follow. */
-export function registryWork({ home, clusters }: DataSources, plain: UnitOfWork, needs: readonly string[]): UnitOfWork<RegistrySql> {
+export function entityWork(service: ServiceName, { home, clusters }: DataSources, plain: UnitOfWork, needs: readonly string[]): UnitOfWork<EntitySql> {
+  const control = loginOf(service);
   const places = new Whereabouts(home, clusters);
 
-  async function transaction<T>(source: Source, begin: string, values: unknown[], work: (sql: RegistrySql) => Promise<T>): Promise<T> {
+  async function transaction<T>(source: Source, begin: string, values: unknown[], work: (sql: EntitySql) => Promise<T>): Promise<T> {
     const runner = (await source.ready()).createQueryRunner();
     try {
       await runner.connect();
@@ -66,14 +77,14 @@ export function registryWork({ home, clusters }: DataSources, plain: UnitOfWork,
     }
   }
 
-  const inControlOf = <T>(source: Source, work: (sql: RegistrySql) => Promise<T>): Promise<T> =>
-    translating(() => transaction(source, "select set_config('search_path', $1, true)", [CONTROL], work));
+  const inControlOf = <T>(source: Source, work: (sql: EntitySql) => Promise<T>): Promise<T> =>
+    translating(() => transaction(source, "select set_config('search_path', $1, true)", [control], work));
 
-  const work: UnitOfWork<RegistrySql> = {
+  const work: UnitOfWork<EntitySql> = {
     inTenant: (tenant: TenantId, run) => translating(() => places.visit(tenant, (source) => transaction(source, ENTER, [tenant, needs], run))),
     inControl: (run) => inControlOf(home, run),
     inEveryControl: (run, leftOut) => inEach(places.all, (source) => inControlOf(source, run), leftOut),
-    leaveTenant: async (sql) => void (await sql.query('select weir.leave($1)', [CONTROL])),
+    leaveTenant: async (sql) => void (await sql.query('select weir.leave($1)', [control])),
     directIn: (tenant) => plain.directIn(tenant),
     direct: plain.direct,
     of: (cluster) => ({ ...work, inControl: (run) => inControlOf(places.of(cluster), run), direct: plain.of(cluster).direct }),
@@ -81,7 +92,7 @@ export function registryWork({ home, clusters }: DataSources, plain: UnitOfWork,
   return work;
 }
 
-const sqlOf = (runner: QueryRunner): RegistrySql => ({
+const sqlOf = (runner: QueryRunner): EntitySql => ({
   manager: runner.manager,
   query: async (text, values) => {
     const result = await runner.query(text, values as unknown[], true);

@@ -1,0 +1,2 @@
+export { closeDataSources, entityWork, openDataSources, type DataSources, type EntitySql, type Entities } from './entity-work';
+export { schemaDifferences } from './schema-differences';
