@@ -95,7 +95,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       random,
     });
     const snapshots = new UserSnapshots(runtime.work, onError);
-    const call = createCall({
+    const dataPlane = createCall({
       access,
       tables,
       catalog: tiklive,
@@ -138,7 +138,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       },
       routes: (fastify) => {
         fastify.addHook('preClose', async () => stopping.abort());
-        callRoute({ call, basePath: tiklive.basePath, metrics, clock, log })(fastify);
+        callRoute({ call: dataPlane.call, basePath: tiklive.basePath, metrics, clock, log })(fastify);
       },
       paths: openApiPaths(tiklive),
     };

@@ -30,7 +30,7 @@ export const usageOfCall = (call: Call, at: number): Omit<Shared<'served'>, 'key
 export const usageOfAttempt = ({ call, number, candidate, keyVersion }: Attempt, at: number): Shared<'held'> => ({
   ...usageOfCall(call, at),
   attempt: number,
-  purpose: 'call',
+  purpose: call.purpose,
   keyId: candidate.key.id,
   keyVersion,
   keyOwner: candidate.owner,

@@ -6,11 +6,11 @@ import { assertOneAuthorization, sendProblem, toAppError, type WeirRequest } fro
 import type { Query } from '@weir/upstream-catalog';
 import type { Logger } from 'pino';
 import type { FetcherMetrics } from '../metrics';
-import { nothingShown, type Answer, type Shown } from './answer';
-import type { CallRequest } from './call';
+import { nothingShown, type Shown } from './answer';
+import type { CallRequest, DataPlane } from './call';
 
 export interface CallRouteParts {
-  readonly call: (request: CallRequest, shown: Shown) => Promise<Answer>;
+  readonly call: DataPlane['call'];
   readonly basePath: string;
   readonly metrics: FetcherMetrics;
   readonly clock: Clock;
@@ -23,7 +23,7 @@ export function callRoute({ call, basePath, metrics, clock, log }: CallRoutePart
     fastify.get(`${basePath}/*`, { exposeHeadRoute: false }, async (request, reply) => {
       const shown = nothingShown();
       try {
-        const answer = await call(read(request), shown);
+        const answer = await call(tokenOf(request), read(request), shown);
         show(reply, shown, clock());
         void reply.status(answer.status).header('content-type', answer.contentType).send(answer.body);
         metrics.calls.inc({ endpoint: shown.endpoint, status: answer.status, cache: shown.cache ?? '' });
@@ -39,13 +39,16 @@ export function callRoute({ call, basePath, metrics, clock, log }: CallRoutePart
   };
 }
 
-function read(request: FastifyRequest): CallRequest {
+function tokenOf(request: FastifyRequest): string | undefined {
   assertOneAuthorization(request as WeirRequest);
+  const key = request.headers['x-api-key'];
+  return request.headers.authorization ?? (typeof key === 'string' ? key : undefined);
+}
+
+function read(request: FastifyRequest): CallRequest {
   const { headers } = request;
-  const key = headers['x-api-key'];
   return {
     requestId: request.id as RequestId,
-    token: headers.authorization ?? (typeof key === 'string' ? key : undefined),
     path: `/${(request.params as { '*': string })['*']}`,
     query: request.query as Query,
     maxAgeMs: secondsOf('Weir-Max-Age', headers['weir-max-age']),

@@ -19,7 +19,6 @@ import { SIMULATOR_CHOICE } from './simulator-key';
 
 export interface CallRequest {
   readonly requestId: RequestId;
-  readonly token: string | undefined;
   /** Below the catalog's base path, with its leading slash. */
   readonly path: string;
   readonly query: Query;
@@ -53,18 +52,29 @@ export interface CallParts {
   readonly onError: (error: Error) => void;
 }
 
+export interface DataPlane {
+  /** @param token as the client sent it */
+  call(token: string | undefined, request: CallRequest, shown: Shown): Promise<Answer>;
+  /** A call that nobody is waiting at the door for: a job's. It goes the same way from step 2 on. */
+  callFor(caller: Caller, request: CallRequest, shown: Shown): Promise<Answer>;
+}
+
 /**
  * The way of one call, from a tenant's request to the answer. The steps are the files beside this one, by their names.
  *
  * A call that has left is finished, settled and kept even when its client has gone: the credit is spent, and the next one who asks has
  * the answer from the cache.
  */
-export function createCall(parts: CallParts): (request: CallRequest, shown: Shown) => Promise<Answer> {
+export function createCall(parts: CallParts): DataPlane {
   const { access, tables, catalog, admission, cache, flights, journal, clock } = parts;
 
-  return async function call(request, shown) {
+  return {
     // 1 access
-    const caller = identify(access, tables, request.token);
+    call: async (token, request, shown) => callFor(identify(access, tables, token), request, shown),
+    callFor,
+  };
+
+  async function callFor(caller: Caller, request: CallRequest, shown: Shown): Promise<Answer> {
     // 2 catalog
     const asked = recognise(catalog, request.path, request.query);
     shown.endpoint = asked.endpoint.id;
@@ -81,7 +91,7 @@ export function createCall(parts: CallParts): (request: CallRequest, shown: Show
       end(admitted.sent ? admission.settle(admitted, 0) : admission.giveBack(admitted));
       throw error;
     }
-  };
+  }
 
   function keysOf({ tenant, plan, mode }: Caller): KeyChoice {
     if (mode === 'test') {
