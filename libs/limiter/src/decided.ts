@@ -18,9 +18,17 @@ export function decided(order: Order, verdict: Verdict): Admission {
   const limits = standings(order.rules, verdict.uses);
   switch (verdict.is) {
     case 'admitted':
-      return { admitted: true, limits };
+      return { admitted: true, limits, shadowed: [] };
     case 'unknown-ledger':
-      return { admitted: false, limitedBy: 'unknown-ledger', policy: null, retryAfterMs: UNKNOWN_LEDGER_RETRY_MS, limits };
+      return {
+        admitted: false,
+        limitedBy: 'unknown-ledger',
+        policy: null,
+        retryAfterMs: UNKNOWN_LEDGER_RETRY_MS,
+        limits,
+        shadowed: [],
+        slot: null,
+      };
     case 'refused':
       return {
         admitted: false,
@@ -28,6 +36,8 @@ export function decided(order: Order, verdict: Verdict): Admission {
         policy: verdict.by.name,
         retryAfterMs: verdict.waitMicros === null ? null : Math.ceil(verdict.waitMicros / 1000),
         limits,
+        shadowed: [],
+        slot: null,
       };
   }
 }

@@ -1,5 +1,6 @@
-export { createAdmission, type Admissions, type KeyStep, type Pass } from './admission';
+export { createAdmission, type Admissions, type Hold, type KeyStep, type Pass } from './admission';
 export { rateLimitHeaders, retryAfterSeconds } from './headers';
+export { localShare } from './local-share';
 export { memoryLimiterStore } from './memory-store';
 export {
   type Admission,
@@ -12,9 +13,15 @@ export {
   type LimitedBy,
   type LimiterStore,
   type LimitName,
+  type Priority,
   type Refused,
+  type Share,
+  type Slot,
+  type SlotRef,
   type Standing,
+  type KeyRef,
   type TakeRef,
+  type TenantRef,
   type TenantLimits,
   type TenantTake,
 } from './port';

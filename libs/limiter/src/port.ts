@@ -24,6 +24,8 @@ export interface TenantLimits {
   /** Calls in flight. A slot that nobody gives back ends after `leaseMs`, which must be longer than the longest call. */
   readonly concurrency?: number | undefined;
   readonly leaseMs: number;
+  /** Limits that are decided and counted and refuse nobody: what would have been refused is in `shadowed`. */
+  readonly shadow?: readonly LimitName[] | undefined;
 }
 
 /** What an upstream key may do, whoever uses it. */
@@ -58,6 +60,18 @@ export interface TenantTake {
   readonly limits: TenantLimits;
   /** Undefined = nobody knows: refused, unless the store still has its own count. */
   readonly ledger?: Ledger | undefined;
+  /** Of an earlier refusal: what was kept under it (see `keep`) is this take's. One that holds nothing any more is ignored. */
+  readonly ticket?: string | undefined;
+}
+
+/** Of one tenant's calls, a due slot goes to an interactive one before a batch one. */
+export type Priority = 'interactive' | 'batch';
+
+/** A tenant's place among those who share a key. */
+export interface Share {
+  /** More than 0, to a thousandth, at most 1e6. Under contention a tenant has weight / (sum of the weights of those who want) of the key. */
+  readonly weight: number;
+  readonly priority: Priority;
 }
 
 /** Step 2: one attempt on an upstream key. */
@@ -65,14 +79,31 @@ export interface KeyTake {
   readonly keyId: string;
   readonly tenant: string;
   readonly project: string;
-  /** One per attempt. */
+  /** One per attempt. A refusal's ticket is this id. */
   readonly takeId: string;
   readonly limits: KeyLimits;
+  /** Absent: the key is one tenant's own, and who comes first is served. All takes of a key have one, or none. */
+  readonly share?: Share | undefined;
+  /** Of an earlier refusal by this key. One that is no longer good is ignored. */
+  readonly ticket?: string | undefined;
+  /** Upstream calls, whole, 1 (the default) to the bucket's capacity and at most 1,000. */
+  readonly calls?: number | undefined;
 }
 
-export type TakeRef =
-  | { readonly slot: 'tenant'; readonly tenant: string; readonly project: string; readonly takeId: string }
-  | { readonly slot: 'key'; readonly keyId: string; readonly tenant: string; readonly takeId: string };
+export interface TenantRef {
+  readonly slot: 'tenant';
+  readonly tenant: string;
+  readonly project: string;
+  readonly takeId: string;
+}
+export interface KeyRef {
+  readonly slot: 'key';
+  readonly keyId: string;
+  readonly tenant: string;
+  readonly takeId: string;
+}
+export type TakeRef = TenantRef | KeyRef;
+export type SlotRef = Pick<KeyTake, 'keyId' | 'tenant'> & { readonly ticket: string };
 
 /** The names of the policies, as in `RateLimit-Policy`. */
 export type LimitName =
@@ -83,11 +114,12 @@ export type LimitName =
   | 'budget'
   | 'concurrency'
   | 'upstream-key'
-  | 'upstream-key-concurrency';
+  | 'upstream-key-concurrency'
+  | 'fair-share';
 
 /** The public word of a refusal; `unknown-ledger` is no limit but a call that nobody could account for. */
 export type LimitedBy =
-  'tenant-bucket' | 'daily-quota' | 'monthly-quota' | 'budget' | 'concurrency' | 'upstream-key' | 'unknown-ledger';
+  'tenant-bucket' | 'daily-quota' | 'monthly-quota' | 'budget' | 'concurrency' | 'upstream-key' | 'fair-share' | 'unknown-ledger';
 
 /** One limit as it stands after the decision. */
 export interface Standing {
@@ -106,6 +138,10 @@ export interface Standing {
 export interface Admitted {
   readonly admitted: true;
   readonly limits: readonly Standing[];
+  /** Limits in shadow mode that would have refused. */
+  readonly shadowed: readonly LimitName[];
+  /** What the take came by, on a shared key: a slot that was kept for its tenant, or what was free. */
+  readonly by?: 'slot' | 'free' | undefined;
 }
 
 export interface Refused {
@@ -116,6 +152,22 @@ export interface Refused {
   /** A call that comes then is admitted, if nobody else took it. null: never, under these limits (it costs more than the whole). */
   readonly retryAfterMs: number | null;
   readonly limits: readonly Standing[];
+  readonly shadowed: readonly LimitName[];
+  /** By the fair share alone: a slot of the key that is kept for this call, from `retryAfterMs` on. */
+  readonly slot: Slot | null;
+}
+
+/** A slot on a shared key. Who brings its ticket from `retryAfterMs` on and within `graceMs` has it. */
+export interface Slot {
+  /** The take's id. Good for its tenant on its key alone. */
+  readonly ticket: string;
+  /** After `retryAfterMs`; then the slot is given to others. */
+  readonly graceMs: number;
+  /**
+   * Whether the call is admitted for certain when it comes in time with the ticket (the key's concurrency aside, of which nothing can be
+   * promised). A batch call's slot is its tenant's own interactive call's if one comes: then the ticket holds a later one.
+   */
+  readonly promised: boolean;
 }
 
 export type Admission = Admitted | Refused;
@@ -132,6 +184,13 @@ export interface LimiterStore {
   takeKey(take: KeyTake): Promise<Admission>;
   /** As if it had never been taken: refused later, or failed before anything was sent. Repeated, or unknown: nothing happens. */
   giveBack(take: TakeRef): Promise<void>;
+  /**
+   * Step 2 refused with a slot: what step 1 took of buckets and quotas is kept for `forMs` for the call that brings the ticket, its place
+   * among the calls in flight is free at once. Whoever does not come has the credits given back. Repeated, or unknown: nothing happens.
+   */
+  keep(take: TenantRef, ticket: string, forMs: number): Promise<void>;
+  /** Nobody will come for this slot: others have it at once, and it never counted. Repeated, or unknown: nothing happens. */
+  drop(slot: SlotRef): Promise<void>;
   /** The call is over: frees the slot and corrects the quotas to `credits`, what it really cost. Repeated, or unknown: nothing happens. */
   settle(take: TakeRef, credits: number): Promise<void>;
   /** Each limit and its use now; takes nothing. Credits that nobody knows of show as 0. */

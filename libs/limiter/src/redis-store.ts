@@ -82,6 +82,8 @@ export function redisLimiterStore(redis: Redis, options: { prefix: string; testC
       return decided(order, await step('take', order));
     },
     giveBack: async (ref) => end(ref, ''),
+    keep: async (ref) => end(ref, ''),
+    drop: async () => {},
     settle: async (ref, credits) => end(ref, settledCredits(credits)),
     inspectTenant: async (of) => inspect(tenantOrder({ ...of, takeId: '-', cost: 0 })),
     inspectKey: async (of) => inspect(keyOrder({ ...of, tenant: '-', project: '-', takeId: '-' })),

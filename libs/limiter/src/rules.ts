@@ -104,6 +104,7 @@ const LIMITED_BY: Record<LimitName, LimitedBy> = {
   concurrency: 'concurrency',
   'upstream-key': 'upstream-key',
   'upstream-key-concurrency': 'upstream-key',
+  'fair-share': 'fair-share',
 };
 export const limitedBy = (name: LimitName): LimitedBy => LIMITED_BY[name];
 

@@ -1,4 +1,5 @@
-import type { KeyCeilingState, LimitName as PolicyName, LimitOverride, PlanTerms } from '@weir/contracts';
+import type { KeyCeilingState, LimitName, LimitOverride, PlanTerms } from '@weir/contracts';
+import { activeOverrides, names, overrideOf } from './overrides';
 import type { Bucket, KeyLimits, TenantLimits } from './port';
 import { MAX_CAPACITY, MAX_CREDITS, MAX_FILL_SECONDS } from './rules';
 
@@ -6,41 +7,85 @@ export interface TenantPolicy {
   readonly terms: PlanTerms;
   /** Those of the tenant, expired ones among them. */
   readonly overrides: readonly LimitOverride[];
+  /** Of the catalog: those that `endpoint:*` stands for. */
+  readonly endpoints: readonly string[];
   /** ms; longer than the longest call. */
   readonly leaseMs: number;
   /** ms since the epoch. */
   readonly now: number;
 }
 
+export interface TenantPolicies {
+  readonly enforced: TenantLimits;
+  /** Those that decide and count in the shadow and refuse nothing; undefined when there are none. */
+  readonly shadow: TenantLimits | undefined;
+}
+
+/** What one limit is in force and in the shadow; undefined: no limit. */
+interface Pair<T> {
+  readonly enforced: T | undefined;
+  readonly shadow: T | undefined;
+}
+
+/** Stands where a bucket must be and none shall limit: more than one process can take. */
+export const NO_BUCKET: Bucket = { capacity: MAX_CAPACITY, refillPerSecond: 1e9 };
+
 /**
  * What a tenant may do: its plan's terms under the overrides that have not expired. Pure, so that whoever decides and whoever
  * shows the limits agree. What a plan or an override says beyond the limiter's own bounds is brought within them: a limit that
  * somebody made too large must not refuse every call.
+ *
+ * A shadow override with a limit of its own is tried beside what holds; one without takes what holds out of force.
  */
-export function tenantLimits({ terms, overrides, leaseMs, now }: TenantPolicy): TenantLimits {
+export function tenantPolicies({ terms, overrides, endpoints, leaseMs, now }: TenantPolicy): TenantPolicies {
   const active = activeOverrides(overrides, now);
-  const of = (name: PolicyName) => active.get(name)?.limit;
-  const bucket = active.get('tenant-bucket');
-  return {
-    bucket: within({
-      capacity: bucket?.limit ?? terms.bucket.capacity,
-      refillPerSecond: bucket?.refillPerSecond ?? terms.bucket.refillPerSecond,
-    }),
-    endpointBuckets: Object.fromEntries(
-      Object.entries(terms.endpointBuckets).map(([endpoint, rate]) => [endpoint, within(rate)]),
-    ),
-    dailyCredits: credits(of('daily-quota') ?? terms.dailyCredits),
-    monthlyCredits: credits(of('monthly-quota') ?? terms.monthlyCredits),
-    concurrency: Math.min(of('concurrency') ?? terms.concurrency, MAX_CAPACITY),
-    leaseMs,
+  const inForce = (name: LimitName) => overrideOf(active, name, false);
+  const inShadow = (name: LimitName) => overrideOf(active, name, true);
+
+  function bucket(name: LimitName, planned: Bucket | undefined): Pair<Bucket> {
+    const of = (override: LimitOverride | undefined, otherwise: Bucket | undefined): Bucket | undefined => {
+      if (override?.limit == null) return otherwise;
+      const rate = override.refillPerSecond ?? otherwise?.refillPerSecond ?? override.limit / 60;
+      return within({ capacity: override.limit, refillPerSecond: rate });
+    };
+    return pair(inShadow(name), (override) => of(override, of(inForce(name), planned && within(planned))));
+  }
+  function number(name: LimitName, planned: number | null, most: number): Pair<number> {
+    return pair(inShadow(name), (override) => {
+      const limit = override?.limit ?? inForce(name)?.limit ?? planned;
+      return limit === null ? undefined : Math.min(limit, most);
+    });
+  }
+
+  const anyEndpoint = active.some(({ name }) => endpoints.some((endpoint) => names(name, `endpoint:${endpoint}`)));
+  const limited = anyEndpoint ? new Set([...Object.keys(terms.endpointBuckets), ...endpoints]) : Object.keys(terms.endpointBuckets);
+  const buckets = [...limited].map((endpoint) => ({
+    endpoint,
+    ...bucket(`endpoint:${endpoint}`, Object.hasOwn(terms.endpointBuckets, endpoint) ? terms.endpointBuckets[endpoint] : undefined),
+  }));
+  const all = {
+    bucket: bucket('tenant-bucket', terms.bucket),
+    dailyCredits: number('daily-quota', terms.dailyCredits, MAX_CREDITS),
+    monthlyCredits: number('monthly-quota', terms.monthlyCredits, MAX_CREDITS),
+    concurrency: number('concurrency', terms.concurrency, MAX_CAPACITY),
   };
+  const limits = (side: keyof Pair<unknown>): TenantLimits => ({
+    bucket: all.bucket[side] ?? NO_BUCKET,
+    endpointBuckets: Object.fromEntries(buckets.flatMap((one) => (one[side] ? [[one.endpoint, one[side]]] : []))),
+    dailyCredits: all.dailyCredits[side],
+    monthlyCredits: all.monthlyCredits[side],
+    concurrency: all.concurrency[side],
+    leaseMs,
+  });
+  return { enforced: limits('enforced'), shadow: active.some(({ shadow }) => shadow) ? limits('shadow') : undefined };
 }
 
-/** By the limit that each replaces; an override ends at its expiry, whether or not anybody removes it. */
-export const activeOverrides = (overrides: readonly LimitOverride[], now: number): ReadonlyMap<PolicyName, LimitOverride> =>
-  new Map(
-    overrides.filter(({ expiresAt }) => expiresAt === null || expiresAt > now).map((override) => [override.name, override]),
-  );
+/** @param value of the limit under an override of the shadow, or, undefined, under what is in force alone */
+function pair<T>(shadow: LimitOverride | undefined, value: (override: LimitOverride | undefined) => T | undefined): Pair<T> {
+  const holds = value(undefined);
+  if (shadow === undefined) return { enforced: holds, shadow: undefined };
+  return shadow.limit === null ? { enforced: undefined, shadow: holds } : { enforced: holds, shadow: value(shadow) };
+}
 
 /**
  * What an upstream key may do.
@@ -66,5 +111,3 @@ function within({ capacity, refillPerSecond }: Bucket): Bucket {
   const most = Math.floor((MAX_FILL_SECONDS * 1e9) / everyNs);
   return { capacity: Math.min(Math.floor(capacity), most, MAX_CAPACITY), refillPerSecond: rate };
 }
-
-const credits = (limit: number | null): number | undefined => (limit === null ? undefined : Math.min(limit, MAX_CREDITS));
