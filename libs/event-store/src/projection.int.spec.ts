@@ -49,8 +49,9 @@ const seen = (rest: Partial<ProjectionDefinition> = {}): ProjectionDefinition =>
   name: 'seen',
   version: 1,
   tables: ['seen'],
-  apply: async (sql, { tenantId, position, data }, generation) => {
-    await sql.query('insert into seen values ($1, $2, $3, $4)', [tenantId, generation, position, (data as { name: string }).name]);
+  apply: async (sql, events, generation) => {
+    for (const { tenantId, position, data } of events)
+      await sql.query('insert into seen values ($1, $2, $3, $4)', [tenantId, generation, position, (data as { name: string }).name]);
   },
   ...rest,
 });
@@ -98,13 +99,13 @@ describe('a projection', () => {
     await one.catchUp(tenant);
     const during: string[][] = [];
     const watched = seen({
-      apply: async (sql, event, generation) => {
-        if (event.position === 3) {
+      apply: async (sql, events, generation) => {
+        if (events[0]?.position === 3) {
           await rename(tenant, 'n6');
           await one.catchUp(tenant);
           during.push(await live(tenant));
         }
-        await seen().apply(sql, event, generation);
+        await seen().apply(sql, events, generation);
       },
     });
     await projection(work, watched, { batch: 2 }).rebuild(tenant);
@@ -119,10 +120,12 @@ describe('a projection', () => {
     const applied: number[] = [];
     const dying = (at: number) =>
       seen({
-        apply: async (sql, event, generation) => {
-          if (event.position === at) throw new Error('killed');
-          applied.push(event.position);
-          await seen().apply(sql, event, generation);
+        apply: async (sql, events, generation) => {
+          for (const event of events) {
+            if (event.position === at) throw new Error('killed');
+            applied.push(event.position);
+            await seen().apply(sql, [event], generation);
+          }
         },
       });
     await expect(projection(work, dying(6), { batch: 2 }).rebuild(tenant)).rejects.toThrow('killed');
@@ -137,11 +140,12 @@ describe('a projection', () => {
   it('of another version is built anew, and what older code had begun is thrown away', async () => {
     const tenant = await tenantWith(4);
     await projection(work, seen()).catchUp(tenant);
-    const failing = seen({ version: 2, apply: async (sql, event, generation) => (event.position > 2 ? Promise.reject(new Error('killed')) : seen().apply(sql, event, generation)) });
+    const failing = seen({ version: 2, apply: async (sql, events, generation) => ((events[0]?.position ?? 0) > 2 ? Promise.reject(new Error('killed')) : seen().apply(sql, events, generation)) });
     await expect(projection(work, failing, { batch: 1 }).catchUp(tenant)).rejects.toThrow('killed');
     const louder = seen({
       version: 3,
-      apply: (sql, event, generation) => seen().apply(sql, { ...event, data: { name: (event.data as { name: string }).name.toUpperCase() } }, generation),
+      apply: (sql, events, generation) =>
+        seen().apply(sql, events.map((event) => ({ ...event, data: { name: (event.data as { name: string }).name.toUpperCase() } })), generation),
     });
     await projection(work, louder, { batch: 1 }).catchUp(tenant);
     // older code that still runs leaves it alone

@@ -14,8 +14,13 @@ export interface ProjectionDefinition {
   /** Another one whenever `apply` changes what it writes: the next catching up builds it anew, beside the live one. */
   readonly version: number;
   readonly tables: readonly string[];
-  /** Writes of one event, in the transaction that moves the checkpoint past it: each event once. */
-  readonly apply: (sql: Sql, event: StoredEvent, generation: number) => Promise<void>;
+  /** Writes of a batch of events, in their order, in the transaction that moves the checkpoint past them: each event once. */
+  readonly apply: (sql: Sql, events: readonly StoredEvent[], generation: number) => Promise<void>;
+  /**
+   * Data come as they were written, and not as the current version of their contract has them: for what looks at envelopes alone, and
+   * must not stop at a type that this release does not know.
+   */
+  readonly asWritten?: boolean;
 }
 
 export interface Projection {
@@ -26,8 +31,12 @@ export interface Projection {
    * @returns the generation to read; undefined while there is none
    */
   follow(sql: Sql, tenant: TenantId): Promise<number | undefined>;
-  /** To the end of the log, a transaction a batch; builds what is missing or of another version, and swaps. */
-  catchUp(tenant: TenantId): Promise<void>;
+  /**
+   * To the end of the log, a transaction a batch; builds what is missing or of another version, and swaps.
+   *
+   * @param signal ends it between two batches; what is done stays done
+   */
+  catchUp(tenant: TenantId, signal?: AbortSignal): Promise<void>;
   /** Builds it from the log's beginning beside the live one, and swaps. One that was cut off goes on where it was. */
   rebuild(tenant: TenantId): Promise<void>;
 }
@@ -43,7 +52,7 @@ const COLUMNS = 'generation, position::float8 as position, definition, live';
 
 export function projection(
   { inTenant }: Pick<UnitOfWork, 'inTenant'>,
-  { name, version, tables, apply }: ProjectionDefinition,
+  { name, version, tables, apply, asWritten = false }: ProjectionDefinition,
   { batch = 500, contracts = EVENTS }: { batch?: number; contracts?: Contracts } = {},
 ): Projection {
   /** @param lock so that two who advance one generation do so one after the other */
@@ -58,7 +67,7 @@ export function projection(
   /** @returns whether the end of the log has been reached */
   async function advance(sql: Sql, tenant: TenantId, from: Generation): Promise<boolean> {
     const events = await readEvents(sql, tenant, { after: from.position, limit: batch });
-    for (const event of events) await apply(sql, current(event, contracts), from.generation);
+    if (events.length > 0) await apply(sql, asWritten ? events : events.map((event) => current(event, contracts)), from.generation);
     const last = events.at(-1);
     if (last !== undefined) {
       await sql.query('update log_projections set position = $4 where tenant_id = $1 and projection = $2 and generation = $3', [
@@ -102,8 +111,8 @@ export function projection(
 
   const oneBuilder = (sql: Sql, tenant: TenantId) => sql.query('select pg_advisory_xact_lock(hashtextextended($1, 11))', [`${tenant}/${name}`]);
 
-  async function build(tenant: TenantId, needed: (live: Generation | undefined) => boolean): Promise<void> {
-    for (let done = false; !done;) {
+  async function build(tenant: TenantId, needed: (live: Generation | undefined) => boolean, signal?: AbortSignal): Promise<void> {
+    for (let done = false; !done && signal?.aborted !== true;) {
       done = await inTenant(tenant, async (sql) => {
         await oneBuilder(sql, tenant);
         // not locked: the live one goes on while this is built
@@ -126,14 +135,14 @@ export function projection(
       if (live?.definition === version) await advance(sql, tenant, live);
       return live?.generation;
     },
-    async catchUp(tenant) {
-      for (let done = false; !done;) {
+    async catchUp(tenant, signal) {
+      for (let done = false; !done && signal?.aborted !== true;) {
         const reached = await inTenant(tenant, async (sql) => {
           const live = await generation(sql, tenant, true);
           if (isOld(live)) return undefined;
           return live?.definition === version ? advance(sql, tenant, live) : true;
         });
-        if (reached === undefined) return build(tenant, isOld);
+        if (reached === undefined) return build(tenant, isOld, signal);
         done = reached;
       }
     },

@@ -3,7 +3,7 @@ import { rfc3339, type TenantId } from '@weir/kernel';
 import { ARCHIVE, chained, partOf, type ArchiveHead, type ArchiveManifest } from './archive';
 import { Whereabouts, databasesOf, type Databases } from './clusters';
 import { currentPlace } from './place';
-import { copiedLines, fingerprint, plainText, speakFor, tablesOf, travellingTables, type Fingerprint } from './tenant-rows';
+import { copiedLines, fingerprint, plainText, speakFor, carriedTables, travellingTables, type Fingerprint } from './tenant-rows';
 
 const PART_BYTES = 256 * 1024;
 
@@ -26,7 +26,7 @@ export async function* exportTenant(pools: Pool | Databases, tenant: TenantId, a
 
     let part = 0;
     let sum = '';
-    const tables = await tablesOf(client, place.home);
+    const tables = await carriedTables(client, place.home);
     // the relay's own of the tenant say how far a bus has heard: another bus has heard nothing
     const beside = (await travellingTables(client)).filter(({ schema }) => schema !== 'weir');
     for (const table of [...tables, ...beside]) {

@@ -5,7 +5,7 @@ import type { Bundle } from './bundle';
 import { TenantSchema, ensureHome, lockHome } from './home';
 import { schemaOf } from './names';
 import type { Sql } from './sql';
-import { assertEqual, fingerprint, plainText, qualified, speakFor, tablesOf, travellingTables, withoutForcedSecurity, writeLines, type TenantTable } from './tenant-rows';
+import { assertEqual, fingerprint, plainText, qualified, speakFor, carriedTables, travellingTables, withoutForcedSecurity, writeLines, type TenantTable } from './tenant-rows';
 import { transaction } from './transaction';
 
 /**
@@ -77,7 +77,7 @@ export function importer(pool: Pool, bundle: Bundle): Importer {
         await plainText(client);
         await speakFor(client, tenant);
         const found = [];
-        for (const table of await tablesOf(client, home)) found.push(await fingerprint(client, table, tenant));
+        for (const table of await carriedTables(client, home)) found.push(await fingerprint(client, table, tenant));
         assertEqual(manifest.tables, found);
         const { rows } = await client.query(
           `select 1 from "${home}".log_heads where tenant_id = $1 and position = $2 and encode(chain_hash, 'hex') = $3
@@ -122,7 +122,7 @@ async function progressOf(sql: Sql, tenant: TenantId): Promise<Progress | undefi
 
 /** By what the database has and not by what the archive says: names from outside are compared, never used. */
 async function tableOf(sql: Sql, tenant: TenantId, part: ArchivePart): Promise<TenantTable> {
-  const tables = part.schema === null ? await tablesOf(sql, schemaOf(tenant)) : await travellingTables(sql);
+  const tables = part.schema === null ? await carriedTables(sql, schemaOf(tenant)) : await travellingTables(sql);
   const found = tables.find(({ schema, name }) => name === part.table && (part.schema === null || schema === part.schema) && schema !== 'weir');
   if (found === undefined || found.columns.join() !== part.columns.join()) throw damaged(`there is no table ${part.table} with the columns of part ${part.part}`);
   return found;

@@ -7,7 +7,7 @@ import { POOLED, TenantSchema, dropHome, ensureHome, lockHome } from './home';
 import { currentPlace, holding, placeOf, samePlace, setMoving, type Place } from './place';
 import type { Placement } from './provisioning';
 import type { Sql } from './sql';
-import { assertEqual, copyAcross, copyWithin, fingerprint, qualified, speakFor, tablesOf, travellingTables, where, withoutForcedSecurity, type Fingerprint } from './tenant-rows';
+import { assertEqual, carriedTables, copyAcross, copyWithin, fingerprint, qualified, speakFor, tablesOf, travellingTables, where, withoutForcedSecurity, type Fingerprint } from './tenant-rows';
 import { transaction } from './transaction';
 
 interface Move {
@@ -136,7 +136,7 @@ export function mover(pools: Pool | Databases, bundle: Bundle): Mover {
   async function copyRest(move: Move, source: PoolClient, target: PoolClient, ahead: number) {
     const { tenant, from, to } = move;
     await copyTables(move, source, target, { all: { after: ahead } });
-    const tables = await tablesOf(source, from.home);
+    const tables = await carriedTables(source, from.home);
     const before: Fingerprint[] = [];
     const after: Fingerprint[] = [];
     for (const table of tables) {
@@ -151,7 +151,7 @@ export function mover(pools: Pool | Databases, bundle: Bundle): Mover {
   }
 
   async function copyTables({ tenant, from, to }: Move, source: PoolClient, target: PoolClient, what: { events: { after: number; upTo: number } } | { all: { after: number } }): Promise<void> {
-    const tables = (await tablesOf(source, from.home)).filter(({ name }) => !('events' in what) || name === 'events');
+    const tables = (await carriedTables(source, from.home)).filter(({ name }) => !('events' in what) || name === 'events');
     const targets = tables.map((table) => ({ ...table, schema: to.home }));
     const copy = async () => {
       for (const [i, table] of tables.entries()) {

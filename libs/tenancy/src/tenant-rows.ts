@@ -31,6 +31,13 @@ export async function tablesOf(sql: Sql, home: string): Promise<TenantTable[]> {
   return rows.map((row) => ({ schema: home, ...row }));
 }
 
+/** Those of a home that go with a tenant: all but what is computed from its log, and is computed again where it arrives. */
+export async function carriedTables(sql: Sql, home: string): Promise<TenantTable[]> {
+  const { rows } = await sql.query<{ name: string }>('select table_name::text as name from weir.rebuilt_tables');
+  const rebuilt = new Set(rows.map(({ name }) => name));
+  return (await tablesOf(sql, home)).filter(({ name }) => !rebuilt.has(name));
+}
+
 /** Tables of control schemas whose rows go with their tenant; for a purge those that it takes. */
 export async function travellingTables(sql: Sql, purged = false): Promise<TenantTable[]> {
   const declared = await sql.query<{ schema_name: string; tables: string[] }>(

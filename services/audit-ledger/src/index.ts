@@ -1,5 +1,6 @@
 import type { ServiceDefinition } from '@weir/service-host';
 import { EventSearch } from './events/event-search';
+import { EventSearchConsumer, EventSearchIndex } from './events/event-search.projection';
 import { EventsController } from './events/events.http';
 import { ExportController } from './export/export.http';
 import { LogExport } from './export/log-export';
@@ -9,20 +10,23 @@ import { Witness, WitnessConsumer } from './witness/witness';
 
 class AuditLedgerModule {}
 
-/** Reads every log and writes none but its own receipts: search, export, verification. */
+/** Reads every log and writes none but its own receipts, and tables to search the logs by: search, export, verification. */
 export const definition: ServiceDefinition<object> = {
   name: 'audit-ledger',
   title: "search, export and verification of tenants' event logs",
   settings: {},
-  create({ work, events, clock }) {
-    const search = new EventSearch(work);
+  create({ work, events, clock, onStop }) {
+    const index = new EventSearchIndex(work);
+    onStop(() => index.stop());
+    const search = new EventSearch(work, index);
     const witness = new Witness(work);
     return {
       module: {
         module: AuditLedgerModule,
-        controllers: [EventsController, ExportController, VerificationController, WitnessConsumer],
+        controllers: [EventsController, ExportController, VerificationController, WitnessConsumer, EventSearchConsumer],
         providers: [
           { provide: EventSearch, useValue: search },
+          { provide: EventSearchIndex, useValue: index },
           { provide: Witness, useValue: witness },
           { provide: LogExport, useValue: new LogExport(work, search, witness, clock) },
           { provide: VerificationService, useValue: new VerificationService(work, events, search, witness) },

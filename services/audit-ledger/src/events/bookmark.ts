@@ -1,5 +1,5 @@
 import { invalid } from '@weir/kernel';
-import { isByTime, type Bookmark, type EventFilter } from './event-search';
+import { isByTime, type Bookmark, type EventFilter } from './event-pages';
 
 const TEXT = /^(\d{1,15})(?:@(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z))?$/;
 

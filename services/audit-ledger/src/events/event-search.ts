@@ -1,63 +1,48 @@
 import type { StoredEvent } from '@weir/audit-format';
-import { EVENT_COLUMNS, toEvent, type EventRow } from '@weir/event-store';
-import type { TenantId } from '@weir/kernel';
+import { toEvent, type EventRow } from '@weir/event-store';
+import { AppError, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-
-/** Which events of a log. */
-export interface EventFilter {
-  /** Position; those after it. */
-  readonly after?: number | undefined;
-  /** Position; none after it. */
-  readonly until?: number | undefined;
-  readonly type?: string | undefined;
-  /** Id of who did it. */
-  readonly actor?: string | undefined;
-  readonly request?: string | undefined;
-  /** When the log took it up: from inclusive, to exclusive, RFC 3339. */
-  readonly from?: string | undefined;
-  readonly to?: string | undefined;
-}
-
-/** The last event of a page: where the next one goes on. */
-export type Bookmark = Pick<StoredEvent, 'position' | 'recordedAt'>;
+import { isNarrowed, pageOfLog, pageOfSearch, type Bookmark, type EventFilter } from './event-pages';
+import type { EventSearchIndex } from './event-search.projection';
 
 const PAGE = 500;
+/** For as long a search waits until its tables have what the log has. */
+const WAIT_MS = 5_000;
+/** Someone else's catching up may have ended just before the log's end was looked for. */
+const TRIES = 5;
+
+interface Found {
+  readonly events: StoredEvent[];
+  /** The position that the search's tables have come to, and the log's last. */
+  readonly seen: number;
+  readonly last: number;
+}
 
 /** Reads logs, and nothing but reads them. */
 export class EventSearch {
-  constructor(private readonly work: UnitOfWork) {}
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly index: EventSearchIndex,
+    private readonly waitMs = WAIT_MS,
+  ) {}
 
   /**
-   * Oldest first: by position, or by time where it is time that is asked for. The two are the same but for a clock that was set back; asking by
-   * position for a time would read everything before it, see the log's indexes.
+   * Oldest first: by position, or by time where it is time that is asked for. Nothing that was in the log when it was asked is missing: the
+   * search's tables are brought to the log's end first.
+   *
+   * @throws AppError `search-behind` when they could not be in time; they go on being brought there
    */
-  page(log: TenantId, filter: EventFilter, limit: number, after?: Bookmark): Promise<StoredEvent[]> {
-    const byTime = isByTime(filter);
-    const values: unknown[] = [log];
-    const value = (given: unknown): string => `$${values.push(given)}`;
-    const conditions = [
-      'tenant_id = $1',
-      ...(filter.after === undefined ? [] : [`position > ${value(filter.after)}`]),
-      ...(filter.until === undefined ? [] : [`position <= ${value(filter.until)}`]),
-      ...(filter.type === undefined ? [] : [`type = ${value(filter.type)}`]),
-      ...(filter.actor === undefined ? [] : [`actor_id = ${value(filter.actor)}`]),
-      ...(filter.request === undefined ? [] : [`request_id = ${value(filter.request)}`]),
-      ...(filter.from === undefined ? [] : [`recorded_at >= ${value(filter.from)}`]),
-      ...(filter.to === undefined ? [] : [`recorded_at < ${value(filter.to)}`]),
-      ...(after === undefined
-        ? []
-        : byTime
-          ? [`(recorded_at, position) > (${value(after.recordedAt)}::timestamptz, ${value(after.position)}::bigint)`]
-          : [`position > ${value(after.position)}`]),
-    ];
-    return this.work.inTenant(log, async (sql) => {
-      const { rows } = await sql.query<EventRow>(
-        `select ${EVENT_COLUMNS} from events where ${conditions.join(' and ')}
-         order by ${byTime ? 'events.recorded_at, position' : 'position'} limit ${value(limit)}`,
-        values,
-      );
-      return rows.map(toEvent);
-    });
+  async page(log: TenantId, filter: EventFilter, limit: number, after?: Bookmark): Promise<StoredEvent[]> {
+    if (!isNarrowed(filter)) return this.read(log, filter, limit, after);
+    const until = performance.now() + this.waitMs;
+    let asked: number | undefined;
+    for (let attempt = 1; ; attempt++) {
+      const { events, seen, last } = await this.find(log, filter, limit, after);
+      asked ??= last;
+      if (seen >= asked) return events;
+      const inTime = attempt <= TRIES && (await this.index.catchUpWithin(log, until - performance.now()));
+      if (!inTime) throw behind(seen, asked);
+    }
   }
 
   /** All of them, up to `limit`, a page in memory at a time and no transaction open between. */
@@ -72,7 +57,26 @@ export class EventSearch {
       left -= events.length;
     }
   }
+
+  private async read(log: TenantId, filter: EventFilter, limit: number, after?: Bookmark): Promise<StoredEvent[]> {
+    const { text, values } = pageOfLog(log, filter, limit, after);
+    const { rows } = await this.work.inTenant(log, (sql) => sql.query<EventRow>(text, values));
+    return rows.map(toEvent);
+  }
+
+  private async find(log: TenantId, filter: EventFilter, limit: number, after?: Bookmark): Promise<Found> {
+    const { text, values } = pageOfSearch(log, filter, limit, after);
+    const { rows } = await this.work.inTenant(log, (sql) => sql.query<EventRow & { seen: string; last: string }>(text, values));
+    return {
+      events: rows.filter(({ position }) => position !== null).map(toEvent),
+      seen: Number(rows[0]?.seen ?? 0),
+      last: Number(rows[0]?.last ?? 0),
+    };
+  }
 }
 
-/** Whether pages of a search follow the time and not the position. */
-export const isByTime = ({ from, to, after }: EventFilter): boolean => (from !== undefined || to !== undefined) && after === undefined;
+const behind = (seen: number, last: number) =>
+  new AppError('search-behind', 'unavailable', `The search has come to event ${seen} of ${last} of this log. It goes on; try again in a moment.`, {
+    retryAfter: 2,
+    details: { seen, last },
+  });

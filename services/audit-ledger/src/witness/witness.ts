@@ -1,11 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import type { WitnessedHead } from '@weir/audit-format';
-import { fromRecord, type BusRecord, type CloudEvent } from '@weir/bus';
-import { TOPICS } from '@weir/contracts';
-import { AppError, type TenantId } from '@weir/kernel';
+import type { BusRecord, CloudEvent } from '@weir/bus';
+import type { TenantId } from '@weir/kernel';
 import { Consumes } from '@weir/service-host';
 import type { UnitOfWork } from '@weir/tenancy';
+import { EVENT_TOPICS, eventOf } from '../events/event-records';
 
 interface Row {
   position: string;
@@ -71,8 +71,6 @@ const toHead = (row: Row): WitnessedHead => ({
   at: Number(row.at),
 });
 
-const EVENT_TOPICS = TOPICS.map(({ name }) => name).filter((name) => name.endsWith('.events'));
-
 @Controller()
 export class WitnessConsumer {
   constructor(private readonly witness: Witness) {}
@@ -81,11 +79,4 @@ export class WitnessConsumer {
   async onEvents(@Payload() records: readonly BusRecord[]): Promise<void> {
     await this.witness.see(records.map(eventOf));
   }
-}
-
-function eventOf(record: BusRecord): CloudEvent {
-  const event = fromRecord(record);
-  if (event === undefined || event.position < 1 || event.tenantId === '')
-    throw new AppError('not-an-event', 'invalid', 'The record is no event of a log.');
-  return event;
 }

@@ -1,0 +1,1 @@
+select weir.rebuilt('event_search');
