@@ -8,7 +8,7 @@ import {
   KMSClient,
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms';
-import { servers } from '@weir/testing';
+import { eventually, servers } from '@weir/testing';
 import type { TenantId } from '@weir/kernel';
 import { awsKmsKeyEncryption } from './aws-kms';
 import { keyEncryptionConformance } from './conformance';
@@ -85,14 +85,18 @@ describe('key encryption by AWS KMS', () => {
 
 /** In front of the endpoint: passes on, or answers as KMS does in trouble, or not at all. */
 async function startTrouble() {
-  let trouble: 'none' | 'silent' | 'throttled' | 'denied' | 'broken' = 'none';
+  let trouble: 'none' | 'silent' | 'slow' | 'throttled' | 'denied' | 'broken' = 'none';
+  let waiting: (() => void)[] = [];
+  let came = 0;
   const says: Record<string, [number, string]> = {
     throttled: [400, 'ThrottlingException'],
     denied: [400, 'AccessDeniedException'],
     broken: [500, 'KMSInternalException'],
   };
-  const server: Server = createServer((incoming, outgoing) => {
+  const server: Server = createServer(async (incoming, outgoing) => {
+    came++;
     if (trouble === 'silent') return;
+    if (trouble === 'slow') await new Promise<void>((resolve) => waiting.push(resolve));
     const said = says[trouble];
     if (said !== undefined) {
       outgoing
@@ -114,6 +118,13 @@ async function startTrouble() {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     set: (next: typeof trouble) => void (trouble = next),
+    /** How many requests have come so far. */
+    came: () => came,
+    /** Slow ones get their answers now. */
+    answer: () => {
+      for (const go of waiting) go();
+      waiting = [];
+    },
     stop: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
@@ -137,6 +148,39 @@ describe('trouble with KMS', () => {
     time.now += 1;
     await expect(open()).rejects.toMatchObject({ code, status: 503 });
     trouble.set('none');
+    expect(await open()).toBe('the secret');
+    envelope.close();
+    await trouble.stop();
+  });
+
+  it('V6 when it is slow but answers, whoever needs a data key waits for one answer together, and those in memory wait for none', async () => {
+    const trouble = await startTrouble();
+    const { time, envelope, open } = await sealedUnder(servers().kmsKeyId, { endpoint: trouble.url, timeoutMs: 60_000 });
+    const before = trouble.came();
+    trouble.set('slow');
+    time.now += MAX_AGE_MS - 1;
+    expect(await open()).toBe('the secret');
+    expect(trouble.came()).toBe(before);
+    time.now += 1;
+    const waiting = Promise.all(Array.from({ length: 50 }, open));
+    await eventually(() => expect(trouble.came()).toBe(before + 1));
+    trouble.set('none');
+    trouble.answer();
+    expect(new Set(await waiting)).toEqual(new Set(['the secret']));
+    expect(trouble.came()).toBe(before + 1);
+    envelope.close();
+    await trouble.stop();
+  });
+
+  it('V6 when it is slower than the bound of a request, it is unavailable, and an answer that comes late changes nothing', async () => {
+    const trouble = await startTrouble();
+    const { time, envelope, open } = await sealedUnder(servers().kmsKeyId, { endpoint: trouble.url, timeoutMs: 1_000 });
+    trouble.set('slow');
+    time.now += MAX_AGE_MS;
+    await expect(open()).rejects.toMatchObject({ code: 'key-encryption-unavailable', status: 503 });
+    trouble.set('none');
+    trouble.answer();
+    expect(envelope.stats().entries).toBe(0);
     expect(await open()).toBe('the secret');
     envelope.close();
     await trouble.stop();

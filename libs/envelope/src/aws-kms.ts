@@ -33,15 +33,15 @@ export function awsKmsKeyEncryption(options: AwsKmsOptions): KeyEncryption {
 
   const kms: KeyEncryption = {
     name: 'aws-kms',
-    async generateDataKey(context) {
-      const command = new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext: { ...context } });
+    async generateDataKey(context, under = keyId) {
+      const command = new GenerateDataKeyCommand({ KeyId: under, KeySpec: 'AES_256', EncryptionContext: { ...context } });
       const answer = await client.send(command, deadline()).catch((error: unknown) => {
         throw kmsTrouble('GenerateDataKey', error);
       });
       return {
         plaintext: dataKeyBytes('GenerateDataKey', answer.Plaintext),
         wrapped: Buffer.from(answer.CiphertextBlob ?? []),
-        kekId: answer.KeyId ?? keyId,
+        kekId: answer.KeyId ?? under,
       };
     },
 
@@ -58,21 +58,21 @@ export function awsKmsKeyEncryption(options: AwsKmsOptions): KeyEncryption {
       throw unreadableSecret();
     },
 
-    async rewrap({ wrapped, kekId }, context) {
+    async rewrap({ wrapped, kekId }, context, { under = keyId, context: after = context } = {}) {
       if (wrapped.length < 1 || wrapped.length > MAX_WRAPPED_BYTES) throw unreadableSecret();
       const command = new ReEncryptCommand({
         CiphertextBlob: wrapped,
         SourceKeyId: kekId,
         SourceEncryptionContext: { ...context },
-        DestinationKeyId: keyId,
-        DestinationEncryptionContext: { ...context },
+        DestinationKeyId: under,
+        DestinationEncryptionContext: { ...after },
       });
       const answer = await client.send(command, deadline()).catch((error: unknown) => {
         throw kmsTrouble('ReEncrypt', error);
       });
       const rewrapped = Buffer.from(answer.CiphertextBlob ?? []);
       if (rewrapped.length === 0) throw kmsTrouble('ReEncrypt', new Error('the answer holds no ciphertext'));
-      return { wrapped: rewrapped, kekId: answer.KeyId ?? keyId };
+      return { wrapped: rewrapped, kekId: answer.KeyId ?? under };
     },
 
     // an alias or an id is told apart from the key that it means by what KMS answers

@@ -90,6 +90,20 @@ export function keyEncryptionConformance(open: () => KeyEncryption): void {
     expect(await keys.unwrap(after, context)).toEqual(plaintext);
   });
 
+  it('wraps under the key-encryption key that it is asked to, in the context that it is asked to, and under none that it does not hold', async () => {
+    const { kekId } = await keys.generateDataKey(context);
+    const { plaintext, ...wrapped } = await keys.generateDataKey(context, kekId);
+    expect(wrapped.kekId).toBe(kekId);
+    const after = { ...context, purpose: 'key-transfer' };
+    const rewrapped = await keys.rewrap(wrapped, context, { under: kekId, context: after });
+    expect(rewrapped.kekId).toBe(kekId);
+    expect(await keys.unwrap(rewrapped, after)).toEqual(plaintext);
+    expect(await code(keys.unwrap(rewrapped, context))).toBe('unreadable-secret');
+    const nobodys = '00000000-0000-0000-0000-000000000000';
+    expect(await code(keys.generateDataKey(context, nobodys))).toBe('key-encryption-refused');
+    expect(await code(keys.rewrap(wrapped, context, { under: nobodys }))).toBe('key-encryption-refused');
+  });
+
   it('does not open under a key-encryption key that it does not hold', async () => {
     const { wrapped }: WrappedKey = await keys.generateDataKey(context);
     expect(await code(keys.unwrap({ wrapped, kekId: '00000000-0000-0000-0000-000000000000' }, context))).toBe(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { AppError, invalid, systemClock, type Clock, type TenantId } from '@weir/kernel';
 import { DataKeyCache, encryptionContext, type DataKeyBounds, type DataKeyStats, type WrappedDataKey } from './data-key-cache';
 import { unreadableSecret } from './errors';
+import { handOver, type Recipient } from './handed-keys';
 import type { KeyEncryption } from './key-encryption';
 import { openMessage, sealMessage, wipeMessageKey } from './message-key';
 import { MAX_PLAINTEXT_BYTES, NONCE_BYTES, SALT_BYTES, contextBytes, parseSealed, type SecretContext } from './sealed-secret';
@@ -35,17 +36,23 @@ export class Envelope {
   }
 
   /** A new data key for a tenant. Seal under the newest version, and keep the old ones while secrets are left under them. */
-  async createDataKey(tenantId: TenantId, purpose: string, version: number): Promise<WrappedDataKey> {
+  async createDataKey(tenantId: TenantId, purpose: string, version: number, under?: string): Promise<WrappedDataKey> {
     this.created++;
-    const { plaintext, wrapped, kekId } = await this.keyEncryption.generateDataKey(encryptionContext({ tenantId, purpose, version }));
+    const { plaintext, wrapped, kekId } = await this.keyEncryption.generateDataKey(encryptionContext({ tenantId, purpose, version }), under);
     plaintext.fill(0);
     return { tenantId, purpose, version, kekId, wrapped };
   }
 
-  /** The same data key under the key-encryption key of today; what is sealed under it stays as it is. */
-  async rewrapDataKey(dataKey: WrappedDataKey): Promise<WrappedDataKey> {
+  /** The same data key under the key-encryption key of today, or `under` another; what is sealed under it stays as it is. */
+  async rewrapDataKey(dataKey: WrappedDataKey, under?: string): Promise<WrappedDataKey> {
     this.created++;
-    return { ...dataKey, ...(await this.keyEncryption.rewrap(dataKey, encryptionContext(dataKey))) };
+    return { ...dataKey, ...(await this.keyEncryption.rewrap(dataKey, encryptionContext(dataKey), { under })) };
+  }
+
+  /** The same data key for another installation, see {@link handOver}. */
+  handOver(dataKey: WrappedDataKey, to: Recipient): Promise<WrappedDataKey> {
+    this.created++;
+    return handOver(this.keyEncryption, dataKey, to);
   }
 
   /** See {@link KeyEncryption.currentKekId}. */

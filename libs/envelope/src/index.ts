@@ -3,6 +3,8 @@ export type { DataKeyBounds, DataKeyStats, WrappedDataKey } from './data-key-cac
 export { MAX_PLAINTEXT_BYTES, dataKeyVersionOf, type SecretContext } from './sealed-secret';
 export type { EncryptionContext, KeyEncryption, WrappedKey } from './key-encryption';
 export { localKeyEncryption } from './local-key';
+export { handedKeyEncryption, type Recipient } from './handed-keys';
+export { TRANSFER_PURPOSE } from './transfer-purpose';
 export { awsKmsKeyEncryption, type AwsKmsOptions } from './aws-kms';
 export { fileShredKeys } from './file-shred-keys';
 export { secretsManagerShredKeys } from './secrets-manager-shred-keys';

@@ -11,6 +11,13 @@ export interface WrappedKey {
   readonly wrapped: Buffer;
 }
 
+/** Where a data key is wrapped anew, as far as it is not where it was and where new ones go. */
+export interface WrapTarget {
+  /** As `kekId` names it. */
+  readonly under?: string | undefined;
+  readonly context?: EncryptionContext | undefined;
+}
+
 /**
  * The port to what holds the key-encryption key: AWS KMS in production, a local key file in the embedded shape.
  *
@@ -20,12 +27,19 @@ export interface WrappedKey {
 export interface KeyEncryption {
   /** Which adapter it is, for logs and metrics: `aws-kms`, `local`. */
   readonly name: string;
-  /** A new 256-bit data key, in plaintext and wrapped. The caller overwrites the plaintext after use. */
-  generateDataKey(context: EncryptionContext): Promise<WrappedKey & { readonly plaintext: Buffer }>;
+  /**
+   * A new 256-bit data key, in plaintext and wrapped. The caller overwrites the plaintext after use.
+   *
+   * @param under a key-encryption key that the holder has, as `kekId` names it, in place of the usual one: a tenant's own KMS key
+   */
+  generateDataKey(context: EncryptionContext, under?: string): Promise<WrappedKey & { readonly plaintext: Buffer }>;
   /** The 32 bytes of a data key; the caller owns the buffer and overwrites it after use. */
   unwrap(key: WrappedKey, context: EncryptionContext): Promise<Buffer>;
-  /** The same data key under the key that new ones go under, without its plaintext leaving the holder where that can be helped. */
-  rewrap(key: WrappedKey, context: EncryptionContext): Promise<WrappedKey>;
+  /**
+   * The same data key under the key that new ones go under, or under another and in another context, without its plaintext leaving the holder
+   * where that can be helped.
+   */
+  rewrap(key: WrappedKey, context: EncryptionContext, to?: WrapTarget): Promise<WrappedKey>;
   /** The key that new data keys go under. */
   currentKekId(): Promise<string>;
   /**

@@ -41,6 +41,9 @@ export function localKeyEncryptionOf(kek: Buffer): KeyEncryption {
 
 const kekIdOf = (kek: Buffer): string => `local:${createHmac('sha256', kek).update('weir/local-kek-id').digest('hex').slice(0, 16)}`;
 
+/** A data key in plaintext under a key in hand, which the caller keeps. */
+export const wrapUnder = (kek: Buffer, plaintext: Buffer, context: EncryptionContext): WrappedKey => ({ kekId: kekIdOf(kek), wrapped: wrap(kek, plaintext, context) });
+
 function over(source: KeySource): KeyEncryption {
   let keys = new Map(source.read().map((kek) => [kekIdOf(kek), kek]));
   let stamp = source.stamp();
@@ -67,21 +70,22 @@ function over(source: KeySource): KeyEncryption {
     if (kek === undefined) throw keyEncryptionRefused(new Error(`wrapped under ${kekId}, which the key file does not hold`));
     return kek;
   };
+  const wrapping = (under: string | undefined): [string, Buffer] => (under === undefined ? current() : [under, named(under)]);
 
   return {
     name: 'local',
-    async generateDataKey(context) {
-      const [kekId, kek] = current();
+    async generateDataKey(context, under) {
+      const [kekId, kek] = wrapping(under);
       const plaintext = randomBytes(DATA_KEY_BYTES);
       return { plaintext, wrapped: wrap(kek, plaintext, context), kekId };
     },
     async unwrap(key: WrappedKey, context) {
       return unwrap(named(key.kekId), key.wrapped, context);
     },
-    async rewrap(key, context) {
-      const [kekId, kek] = current();
+    async rewrap(key, context, to = {}) {
+      const [kekId, kek] = wrapping(to.under);
       const plaintext = unwrap(named(key.kekId), key.wrapped, context);
-      const wrapped = wrap(kek, plaintext, context);
+      const wrapped = wrap(kek, plaintext, to.context ?? context);
       plaintext.fill(0);
       return { kekId, wrapped };
     },

@@ -3,6 +3,7 @@ import type { TenantId } from '@weir/kernel';
 import { keyShredded, unreadableSecret } from './errors';
 import type { EncryptionContext, KeyEncryption } from './key-encryption';
 import type { ShredKeys } from './shred-keys';
+import { TRANSFER_PURPOSE } from './transfer-purpose';
 
 const CIPHER = 'aes-256-gcm';
 // "WSK", 1; no KMS and no local key wraps to bytes that begin so
@@ -37,8 +38,8 @@ export function shreddable(inner: KeyEncryption, shredKeys: ShredKeys): KeyEncry
 
   return {
     name: inner.name,
-    async generateDataKey(context) {
-      const made = await inner.generateDataKey(context);
+    async generateDataKey(context, under) {
+      const made = await inner.generateDataKey(context, under);
       try {
         return { ...made, wrapped: await withNew(made.wrapped, context) };
       } catch (error) {
@@ -47,9 +48,12 @@ export function shreddable(inner: KeyEncryption, shredKeys: ShredKeys): KeyEncry
       }
     },
     unwrap: async ({ kekId, wrapped }, context) => inner.unwrap({ kekId, wrapped: await opened(wrapped, context) }, context),
-    async rewrap({ kekId, wrapped }, context) {
-      const rewrapped = await inner.rewrap({ kekId, wrapped: await opened(wrapped, context) }, context);
-      return { ...rewrapped, wrapped: await withNew(rewrapped.wrapped, context) };
+    async rewrap({ kekId, wrapped }, context, to = {}) {
+      const rewrapped = await inner.rewrap({ kekId, wrapped: await opened(wrapped, context) }, context, to);
+      const after = to.context ?? context;
+      // who takes a handed key has another shred key, or none
+      if (after.purpose === TRANSFER_PURPOSE) return rewrapped;
+      return { ...rewrapped, wrapped: await withNew(rewrapped.wrapped, after) };
     },
     currentKekId: () => inner.currentKekId(),
     turnOver: (label) => inner.turnOver(label),
