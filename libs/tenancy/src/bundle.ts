@@ -19,7 +19,7 @@ export interface Bundle {
 }
 
 // Libraries first and in this order: later ones use what earlier ones make.
-const LIBRARIES = ['tenancy', 'event-store', 'relay', 'bus'];
+const LIBRARIES = ['tenancy', 'event-store', 'relay', 'bus', 'subjects'];
 
 /** Collects `{libs,services}/<name>/migrations/{control,bus,tenant}/NNNN_*.sql` below `root`: the repository, or its dist/. */
 export function collectBundle(root: string = findRoot(__dirname)): Bundle {

@@ -1,0 +1,2 @@
+export { SUBJECT_KINDS, pseudonymOf, pseudonymsOf, type SubjectKind, type SubjectName } from './pseudonym';
+export { subjectKey } from './subject-key';
