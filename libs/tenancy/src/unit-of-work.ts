@@ -89,6 +89,9 @@ export async function translating<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What the driver says, without a code, of a session that it could not open or that has ended under it. */
+const LOST_SESSION = /timeout exceeded when trying to connect|Connection terminated|connection error and is not queryable/;
+
 export function translated(error: unknown): unknown {
   switch (sqlState(error)) {
     case SQLSTATE.unknownTenant:
@@ -99,7 +102,7 @@ export function translated(error: unknown): unknown {
     case SQLSTATE.schemaBehind:
       return new AppError('tenant-migrating', 'unavailable', "The tenant's schema is being brought to this release. Try again in a moment.", { retryAfter: 2, cause: error });
   }
-  if (isConnectionTrouble(error) || isUnanswered(error) || /timeout exceeded when trying to connect|Connection terminated/.test(String(error))) {
+  if (isConnectionTrouble(error) || isUnanswered(error) || LOST_SESSION.test(String(error))) {
     return unavailable('database-unavailable', 'The database cannot be reached now. Try again in a moment.', error);
   }
   return error;

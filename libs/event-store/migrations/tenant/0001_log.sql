@@ -26,14 +26,6 @@ create table events (
   unique (tenant_id, event_id),
   unique (tenant_id, stream, version)
 );
--- What an auditor searches by, each with what a page goes on from: the first 51 of 100,000 events in 0.03 to 0.1 ms, against 20 to 100 without.
-create index events_type on events (tenant_id, type, position);
-create index events_actor on events (tenant_id, actor_id, position);
--- partial: what jobs and the platform do bears no request id, and nobody asks for that
-create index events_request on events (tenant_id, request_id) where request_id is not null;
--- A B-tree and no BRIN, though time grows with position and a BRIN costs next to nothing: it gives no order, so each page of `from` some day on
--- sorts all that followed (37 ms for half of 100,000) where this one reads its 51 rows; and the pooled schema's tenants share its ranges.
-create index events_recorded on events (tenant_id, recorded_at, position);
 -- By this a retried command finds its first result.
 create index events_command on events (tenant_id, command_id);
 
