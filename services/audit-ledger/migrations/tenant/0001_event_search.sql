@@ -10,7 +10,7 @@ create table event_search (
   recorded_at timestamptz not null,
   primary key (tenant_id, generation, position)
 );
--- Each with what a page goes on from: the first 51 of 100,000 events in 0.1 to 0.3 ms, against 20 to 100 without.
+-- Each with what a page goes on from: 51 of 100,000 events in 1.8 ms, wherever they lie, where a page of the log by position takes 1.
 create index event_search_type on event_search (tenant_id, generation, type, position);
 create index event_search_actor on event_search (tenant_id, generation, actor_id, position);
 -- partial: what jobs and the platform do bears no request id, and nobody asks for that
