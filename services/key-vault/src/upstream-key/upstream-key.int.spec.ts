@@ -2,6 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TOPICS } from '@weir/contracts';
+import { eventLog } from '@weir/event-store';
+import { fact, type TenantId } from '@weir/kernel';
+import { createPool, unitOfWork } from '@weir/tenancy';
 import { tiklive } from '@weir/upstream-catalog';
 import { createEnvelope, fileShredKeys, localKeyEncryption, openUpstreamKey, shreddable } from '@weir/envelope';
 import { freshDatabase, type TestDatabase } from '@weir/testing';
@@ -246,6 +249,20 @@ describe('a key and its callers', () => {
     await until(async () =>
       (await vault.records('weir.upstream-key.state')).some((record) => record.key === ids[1] && record.value === null),
     );
+  });
+
+  it('are read from a snapshot once their streams are long, to the same state', async () => {
+    const { tenant, path, as, id } = await registered(known());
+    const pool = createPool({ url: database.urlOf('key-vault'), name: 'spec', max: 1 });
+    const log = eventLog(unitOfWork(pool, 'key-vault'));
+    const looks = Array.from({ length: 120 }, (_, n) => fact('upstream-key.checked', { keyId: id, version: 1, at: 1_000 + n, outcome: 'accepted', checks: [] }));
+    const context = { actor: { type: 'service', id: 'spec' }, commandId: 'looks', at: Date.now(), action: 'spec' } as const;
+    const { version } = (await log.append({ tenant: tenant as TenantId, stream: `upstream-key/${id}`, expected: 'exists', events: looks, context })) as { version: number };
+    const [before, after] = [await vault.request('GET', path, undefined, as), await vault.request('GET', path, undefined, as)];
+    expect([after.status, after.body]).toEqual([200, before.body]);
+    const kept = await admin.query(`select version, reducer from t_${tenant.slice(4)}.log_snapshots`);
+    expect(kept.rows).toEqual([{ version, reducer: 'upstream-key/1' }]);
+    await pool.end();
   });
 
   it('refuses a change of another version than If-Match names', async () => {

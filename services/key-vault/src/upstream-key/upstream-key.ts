@@ -1,6 +1,7 @@
 import type { KeyCheck, Rejection, UpstreamKeyEvent } from '@weir/contracts';
-import { fact, unreachable, type Decide, type KeyId } from '@weir/kernel';
+import { fact, unreachable, type Aggregate, type Decide, type KeyId } from '@weir/kernel';
 import { keyChanged, keyNotFound } from '../errors';
+import { upstreamKeySnapshots } from './upstream-key.snapshot';
 
 /**
  * The life of one upstream key. Versions stand side by side, so that a rotation interrupts no call:
@@ -316,4 +317,4 @@ export function nextDrain(state: UpstreamKey): number | undefined {
   return deadlines.length === 0 ? undefined : Math.min(...deadlines);
 }
 
-export const upstreamKey = { initial, evolve };
+export const upstreamKey: Aggregate<UpstreamKey, UpstreamKeyEvent> = { initial, evolve, snapshots: upstreamKeySnapshots };

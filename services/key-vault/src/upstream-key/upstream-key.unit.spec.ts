@@ -281,6 +281,24 @@ describe('quarantine', () => {
       .then());
 });
 
+describe('a snapshot', () => {
+  const past = [...live, offered(2), checked(2, 'unauthorized'), rejected(2, 'unauthorized'), offered(3), checked(3, 'accepted', 2_000), superseded(1, 9_000), activated(3), destroyed(1), checked(3, 'unauthorized', 3_000), became('quarantined', 'leaked'), destroyed(3), removed];
+  const fold = (events: readonly UpstreamKeyEvent[], from: UpstreamKey = upstreamKey.initial) => events.reduce(upstreamKey.evolve, from);
+
+  it('at any event, kept and read again, leads to the state that the whole stream leads to', () => {
+    for (let at = 0; at <= past.length; at++) {
+      const kept = upstreamKey.snapshots?.parse(JSON.parse(JSON.stringify(fold(past.slice(0, at)))));
+      for (let to = at; to <= past.length; to++) expect(fold(past.slice(at, to), kept)).toEqual(fold(past.slice(0, to)));
+    }
+  });
+
+  it('of another shape is not read', () => {
+    const state = fold(live);
+    for (const other of [{ ...state, status: 'lent' }, { ...state, more: 1 }, { ...state, versions: undefined }, null, 'x'])
+      expect(() => upstreamKey.snapshots?.parse(JSON.parse(JSON.stringify(other)))).toThrow();
+  });
+});
+
 describe('removal', () => {
   it('destroys every version that is left, once', () => {
     key(...live, offered(2), rejected(2, 'unreachable'), offered(3))
