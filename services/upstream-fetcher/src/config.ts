@@ -1,4 +1,5 @@
 import {
+  choice,
   integer,
   keyEncryptionSettings,
   limiterSettings,
@@ -14,7 +15,9 @@ export interface FetcherConfig extends KeyEncryptionConfig, LimiterConfig {
   readonly upstreamTimeoutMs: number;
   readonly upstreamConnections: number;
   readonly maxBodyBytes: number;
+  readonly cache: 'on' | 'off';
   readonly cacheBytes: number;
+  readonly staleIfErrorS: number;
   readonly holdTimeoutMs: number;
   readonly usageBacklog: number;
 }
@@ -42,6 +45,13 @@ export const settings: Settings<FetcherConfig> = {
   cacheBytes: integer('WEIR_CACHE_BYTES', 'Size of the response cache in memory, where WEIR_LIMITER is memory', 134_217_728, {
     min: 1_048_576,
   }),
+  cache: choice('WEIR_CACHE', 'Whether answers are kept at all', ['on', 'off'], 'on'),
+  staleIfErrorS: integer(
+    'WEIR_STALE_IF_ERROR',
+    'How many seconds past its lifetime an answer stands in for one that the upstream fails to give; 0 never',
+    3_600,
+    { min: 0, max: 86_400 },
+  ),
   holdTimeoutMs: integer(
     'WEIR_HOLD_TIMEOUT_MS',
     'How long the bus may take to acknowledge a hold before the call is refused',

@@ -1,4 +1,4 @@
-import { AppError } from '@weir/kernel';
+import { AppError, notFound } from '@weir/kernel';
 import { retryAfterSeconds, type Refused } from '@weir/limiter';
 
 const UNKNOWN_LEDGER_RETRY_S = 1;
@@ -73,6 +73,11 @@ export const upstreamTimeout = () =>
     details: { origin: 'upstream' },
   });
 
+export const deadlinePassed = () =>
+  new AppError('upstream-timeout', 'timeout', 'The answer did not come within Weir-Timeout. You are not charged. Try again, or allow more time.', {
+    details: { origin: 'weir', limitedBy: 'deadline' },
+  });
+
 export const upstreamRateLimited = (retryAfterMs: number) =>
   new AppError('rate-limited', 'rate-limited', 'The upstream limits calls with this key now. Wait as long as Retry-After says.', {
     details: { origin: 'upstream', limitedBy: 'upstream' },
@@ -109,3 +114,19 @@ export function refusedBy(refusal: Refused, nowMs: number): AppError {
     retryAfter: retryAfterSeconds(waitMs),
   });
 }
+
+export const jobNotFound = () => notFound('fetch job');
+export const scheduleNotFound = () => notFound('refresh schedule');
+
+export const badItems = (problems: readonly { item: number; problem: string }[], more: number) =>
+  new AppError(
+    'invalid-request',
+    'invalid',
+    `Some items cannot be fetched: item ${problems[0]?.item}: ${problems[0]?.problem}${more > 0 ? `; and ${more} more` : ''}.`,
+    { details: { problems } },
+  );
+
+export const quoteExceeded = (credits: number, maxCredits: number) =>
+  new AppError('quote-exceeded', 'conflict', `The job would cost ${credits} credits; maxCredits allows ${maxCredits}. It was not made.`, {
+    details: { credits, maxCredits },
+  });

@@ -1,13 +1,14 @@
 import { createAdmission, type LimiterStore } from '@weir/limiter';
-import { openEnvelope, openLimiterStore, openRedis, type ServiceDefinition } from '@weir/service-host';
+import { openEnvelope, openLimiterStore, type ServiceDefinition } from '@weir/service-host';
 import { tiklive } from '@weir/upstream-catalog';
 import { createAdmissionSteps } from './call/admission';
-import { createResponseCache } from './call/cache';
-import { LONGEST_WAIT_MS, createCall, type Landed } from './call/call';
+import { LONGEST_WAIT_MS, createCall } from './call/call';
 import { callRoute } from './call/call.http';
 import { createFetch } from './call/fetch';
 import { createFlights } from './call/flights';
 import { openApiPaths } from './call/openapi';
+import type { Landed } from './call/share';
+import { openSharing } from './call/sharing';
 import { createUpstream } from './call/upstream';
 import { CatalogController } from './catalog.http';
 import { settings, type FetcherConfig } from './config';
@@ -50,11 +51,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     const envelope = openEnvelope({ ...config, dataDir: runtime.common.dataDir });
     const limiter =
       ports.limiter === undefined ? openLimiterStore(config, onError) : { store: ports.limiter, close: async () => {} };
-    const redis =
-      config.limiter === 'redis' && ports.limiter === undefined
-        ? openRedis(config, { onError, commandTimeoutMs: 1_000 })
-        : undefined;
-    const cache = createResponseCache({ clock, prefix: config.redisPrefix, redis, maxBytes: config.cacheBytes, onError });
+    const sharing = openSharing({ config, shared: ports.limiter === undefined, clock, onError });
 
     const journal = createJournal({ bus, holdTimeoutMs: config.holdTimeoutMs, backlog: config.usageBacklog, onError });
     const demand = countDemand(journal, clock);
@@ -64,7 +61,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     const upstreamAt = (url: string) =>
       createUpstream({
         url,
-        timeoutMs: config.upstreamTimeoutMs,
+        connectTimeoutMs: config.upstreamTimeoutMs,
         connections: config.upstreamConnections,
         maxBodyBytes: config.maxBodyBytes,
       });
@@ -86,6 +83,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       envelope,
       journal,
       upstreams: { live, test },
+      timeoutMs: config.upstreamTimeoutMs,
       breaker: createBreaker(clock),
       rest: keyRest(clock),
       budget: retryBudget(),
@@ -100,7 +98,8 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       tables,
       catalog: tiklive,
       admission,
-      cache,
+      cache: sharing.cache,
+      leases: sharing.leases,
       flights,
       fetch,
       journal,
@@ -126,7 +125,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
         log.error({ records: left }, 'usage records could not be published before the end; their holds become unsettled');
       const unstored = await snapshots.drain(SNAPSHOT_DRAIN_MS);
       if (unstored > 0) log.warn({ snapshots: unstored }, 'snapshots could not be stored before the end; the next calls bring them again');
-      await Promise.all([live.close(), test.close(), cache.close(), limiter.close()]);
+      await Promise.all([live.close(), test.close(), sharing.close(), limiter.close()]);
       envelope.close();
     });
 

@@ -16,7 +16,7 @@ export interface Shown {
   /** Charged to the tenant. */
   credits: number;
   key: KeyOwner | undefined;
-  cache: 'hit' | 'miss' | 'coalesced' | undefined;
+  cache: 'hit' | 'miss' | 'coalesced' | 'stale' | undefined;
   limits: readonly Standing[];
   /** ms since the epoch when a kept answer came from the upstream. */
   fetchedAt: number | undefined;

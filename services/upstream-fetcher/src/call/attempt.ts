@@ -9,6 +9,8 @@ export interface Attempt {
   readonly number: number;
   readonly candidate: Candidate;
   readonly keyVersion: number;
+  /** The caller's deadline comes before the end of the time that the upstream has: its passing says nothing of the upstream. */
+  readonly hurried: boolean;
 }
 
 type Shared<K extends 'held' | 'served'> = Omit<UsageOf<K>, 'kind' | 'upstreamCredits' | 'chargedCredits' | 'cache'>;

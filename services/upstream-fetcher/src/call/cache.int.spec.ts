@@ -33,20 +33,33 @@ describe('the response cache', () => {
       prefix: freshPrefix(),
       redis: connection,
       maxBytes: 1_000_000,
+      staleIfErrorMs: 60_000,
       onError: (error) => {
         throw error;
       },
     });
     const kept = answer(now);
     await cache.keep(call('username=a'), kept);
-    expect(await cache.read(call('username=a'), undefined)).toEqual(kept);
+    expect(await cache.read(call('username=a'), undefined)).toEqual({ fresh: true, kept });
     expect(await cache.read(call('username=b'), undefined)).toBeUndefined();
     now += 5_000;
-    expect(await cache.read(call('username=a'), 6_000)).toEqual(kept);
+    expect(await cache.read(call('username=a'), 6_000)).toEqual({ fresh: true, kept });
     expect(await cache.read(call('username=a'), 5_000)).toBeUndefined();
     expect(await cache.read(call('username=a'), 0)).toBeUndefined();
     now += 15 * 60_000;
+    // past its lifetime, for want of a better one; never to who said how old it may be, and not past the bound
+    expect(await cache.read(call('username=a'), undefined)).toEqual({ fresh: false, kept });
+    expect(await cache.read(call('username=a'), 3_600_000)).toBeUndefined();
+    now += 60_000;
     expect(await cache.read(call('username=a'), undefined)).toBeUndefined();
+
+    const large = { ...kept, fetchedAt: now, body: Buffer.from(JSON.stringify({ id: '1', page: Array.from({ length: 500 }, (_, n) => ({ n, name: `Zoë ${n}` })) })) };
+    await cache.keep(call('username=large'), large);
+    expect(await cache.read(call('username=large'), undefined)).toEqual({ fresh: true, kept: large });
+    const [stored] = await connection.keys('*username=large');
+    expect(await connection.strlen(stored ?? '')).toBeLessThan(large.body.length / 2);
+    await cache.keep(call('username=huge'), { ...large, body: Buffer.alloc(3_000_000, 'x') });
+    expect(await cache.read(call('username=huge'), undefined)).toBeUndefined();
     await cache.close();
     await redis.close();
   });
@@ -59,6 +72,7 @@ describe('the response cache', () => {
       prefix: 'x',
       redis: connection,
       maxBytes: 1_000_000,
+      staleIfErrorMs: 60_000,
       onError: (error) => errors.push(error),
     });
     await cache.keep(call('username=a'), answer(Date.now()));

@@ -1,3 +1,5 @@
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompressSync } from 'node:zlib';
 import type { Redis } from 'ioredis';
 import { BentoCache, bentostore } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
@@ -15,17 +17,26 @@ export interface KeptAnswer extends Answer {
   readonly user: UserSubject | undefined;
 }
 
+/** What the cache has of a call. */
+export interface Found {
+  readonly kept: KeptAnswer;
+  /** As young as caller and catalog want it; else it is served only where the upstream fails (RFC 5861, stale-if-error). */
+  readonly fresh: boolean;
+}
+
 /** Step 4, the half of it that outlives a call. Trouble with the cache is a miss, never an error. */
 export interface ResponseCache {
-  /** @param maxAgeMs what the caller accepts; undefined: what the catalog says */
-  read(call: Call, maxAgeMs: number | undefined): Promise<KeptAnswer | undefined>;
+  /** @param maxAgeMs what the caller accepts, with nothing older in any case; undefined: what the catalog says */
+  read(call: Call, maxAgeMs: number | undefined): Promise<Found | undefined>;
   keep(call: Call, answer: KeptAnswer): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Plain data, whatever the store makes of it; the body is valid UTF-8, checked before anything is kept. */
+/** Plain data, whatever the store makes of it. */
 interface Entry {
+  /** UTF-8, checked before anything is kept; or, where `packed`, base64 of it compressed with zstd. */
   readonly body: string;
+  readonly packed: boolean;
   readonly contentType: string;
   readonly fetchedAt: number;
   readonly user: UserSubject | undefined;
@@ -53,10 +64,23 @@ export interface CacheOptions {
   /** Undefined: in this process's memory. */
   readonly redis: Redis | undefined;
   readonly maxBytes: number;
+  /** How much older than its lifetime an answer may be that stands in for one which the upstream does not give. */
+  readonly staleIfErrorMs: number;
   readonly onError: (error: unknown) => void;
 }
 
-export function createResponseCache({ clock, prefix, redis, maxBytes, onError }: CacheOptions): ResponseCache {
+export const noCache: ResponseCache = {
+  read: () => Promise.resolve(undefined),
+  keep: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
+
+/** Larger answers are not kept: a page of comments has some tens of KB. */
+const LARGEST_BYTES = 2_000_000;
+/** From here on JSON becomes so much smaller that it pays, base64 included. */
+const PACKED_FROM_BYTES = 2_048;
+
+export function createResponseCache({ clock, prefix, redis, maxBytes, staleIfErrorMs, onError }: CacheOptions): ResponseCache {
   const memory = () => bentostore().useL1Layer(memoryDriver({ maxSize: maxBytes, maxEntrySize: Math.floor(maxBytes / 4) }));
   const shared = (connection: Redis) => bentostore().useL2Layer(redisDriver({ connection }));
   const cache = new BentoCache({
@@ -68,14 +92,17 @@ export function createResponseCache({ clock, prefix, redis, maxBytes, onError }:
 
   return {
     async read(call, maxAgeMs) {
-      const { lifetimeSeconds } = call.endpoint;
-      const acceptedMs = Math.min(maxAgeMs ?? Infinity, lifetimeSeconds * 1_000);
-      if (acceptedMs <= 0) return undefined;
+      const lifetimeMs = call.endpoint.lifetimeSeconds * 1_000;
+      const freshMs = Math.min(maxAgeMs ?? Infinity, lifetimeMs);
+      if (freshMs <= 0) return undefined;
       try {
         const entry = await cache.get<Entry | undefined>({ key: cacheName(call) });
-        if (entry === undefined || entry === null || clock() - entry.fetchedAt >= acceptedMs) return undefined;
-        const { body, contentType, fetchedAt, user } = entry;
-        return { status: 200, body: Buffer.from(body), contentType, fetchedAt, user };
+        if (entry === undefined || entry === null) return undefined;
+        const age = clock() - entry.fetchedAt;
+        const fresh = age < freshMs;
+        if (!fresh && (maxAgeMs !== undefined || age >= lifetimeMs + staleIfErrorMs)) return undefined;
+        const { contentType, fetchedAt, user } = entry;
+        return { fresh, kept: { status: 200, body: unpacked(entry), contentType, fetchedAt, user } };
       } catch (error) {
         onError(error);
         return undefined;
@@ -84,10 +111,10 @@ export function createResponseCache({ clock, prefix, redis, maxBytes, onError }:
 
     async keep(call, { body, contentType, fetchedAt, user }) {
       const { lifetimeSeconds } = call.endpoint;
-      if (lifetimeSeconds === 0) return;
-      const value: Entry = { body: body.toString('utf8'), contentType, fetchedAt, user };
+      if (lifetimeSeconds === 0 || body.length > LARGEST_BYTES) return;
       try {
-        await cache.set({ key: cacheName(call), value, ttl: lifetimeSeconds * 1_000 });
+        const value: Entry = { ...(await packed(body)), contentType, fetchedAt, user };
+        await cache.set({ key: cacheName(call), value, ttl: lifetimeSeconds * 1_000 + staleIfErrorMs });
       } catch (error) {
         onError(error);
       }
@@ -96,3 +123,14 @@ export function createResponseCache({ clock, prefix, redis, maxBytes, onError }:
     close: async () => cache.disconnectAll(),
   };
 }
+
+const compress = promisify(zstdCompress);
+
+async function packed(body: Buffer): Promise<Pick<Entry, 'body' | 'packed'>> {
+  if (body.length < PACKED_FROM_BYTES) return { body: body.toString('utf8'), packed: false };
+  const small = (await compress(body)).toString('base64');
+  return small.length < body.length ? { body: small, packed: true } : { body: body.toString('utf8'), packed: false };
+}
+
+const unpacked = ({ body, packed }: Entry): Buffer =>
+  packed ? zstdDecompressSync(Buffer.from(body, 'base64'), { maxOutputLength: LARGEST_BYTES }) : Buffer.from(body);

@@ -53,6 +53,7 @@ function read(request: FastifyRequest): CallRequest {
     query: request.query as Query,
     maxAgeMs: secondsOf('Weir-Max-Age', headers['weir-max-age']),
     maxWaitMs: secondsOf('Weir-Max-Wait', headers['weir-max-wait']) ?? 0,
+    timeoutMs: secondsOf('Weir-Timeout', headers['weir-timeout']),
   };
 }
 

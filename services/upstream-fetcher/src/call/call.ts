@@ -1,5 +1,5 @@
 import type { Access } from '@weir/access';
-import { AppError, PLATFORM, type Clock, type RequestId } from '@weir/kernel';
+import { PLATFORM, type RequestId } from '@weir/kernel';
 import type { Catalog, Query } from '@weir/upstream-catalog';
 import { simulatorMissing } from '../errors';
 import type { UserSnapshots } from '../snapshot/user-snapshot';
@@ -8,13 +8,13 @@ import type { Journal } from '../usage/journal';
 import { identify, type Caller } from './access';
 import type { Admission } from './admission';
 import type { Answer, Shown } from './answer';
-import { cacheName, type KeptAnswer, type ResponseCache } from './cache';
+import type { KeptAnswer } from './cache';
 import { recognise } from './catalog';
 import type { AdmittedCall } from './context';
+import { chooseKeys, type KeyChoice, type KeyOwner } from './key-choice';
 import type { Fetched } from './settle';
-import type { Flights } from './flights';
-import { chooseKeys, type KeyChoice } from './key-choice';
 import { served } from './fate';
+import { createShare, type Shared, type ShareParts } from './share';
 import { SIMULATOR_CHOICE } from './simulator-key';
 
 export interface CallRequest {
@@ -26,28 +26,21 @@ export interface CallRequest {
   readonly maxAgeMs: number | undefined;
   /** How long to be held instead of refused; the plan has the last word. */
   readonly maxWaitMs: number;
+  /** After that long the caller waits no longer; undefined: for ever. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Whatever a plan says: a slot is not held longer than its lease. */
 export const LONGEST_WAIT_MS = 30_000;
 
-/** What a flight brings: an answer that the cache had, or one that was fetched. */
-export type Landed =
-  { readonly from: 'cache'; readonly kept: KeptAnswer } | { readonly from: 'upstream'; readonly fetched: Fetched };
-
-export interface CallParts {
+export interface CallParts extends ShareParts {
   readonly access: Access;
   readonly tables: Tables;
   readonly catalog: Catalog;
   readonly admission: Admission;
-  readonly cache: ResponseCache;
-  readonly flights: Flights<Landed>;
-  /** Steps 5 to 9; see fetch.ts. */
-  readonly fetch: (call: AdmittedCall) => Promise<Fetched>;
   readonly journal: Journal;
   readonly snapshots: UserSnapshots;
   readonly simulator: boolean;
-  readonly clock: Clock;
   readonly random: () => number;
   readonly onError: (error: Error) => void;
 }
@@ -57,6 +50,8 @@ export interface DataPlane {
   call(token: string | undefined, request: CallRequest, shown: Shown): Promise<Answer>;
   /** A call that nobody is waiting at the door for: a job's. It goes the same way from step 2 on. */
   callFor(caller: Caller, request: CallRequest, shown: Shown): Promise<Answer>;
+  /** Whose keys such a call would use now. @throws AppError `trial-ended`, `upstream-key-missing`, `simulator-missing` */
+  keysOf(caller: Caller): KeyChoice;
 }
 
 /**
@@ -66,12 +61,14 @@ export interface DataPlane {
  * the answer from the cache.
  */
 export function createCall(parts: CallParts): DataPlane {
-  const { access, tables, catalog, admission, cache, flights, journal, clock } = parts;
+  const { access, tables, catalog, admission, journal, clock } = parts;
+  const share = createShare(parts);
 
   return {
     // 1 access
     call: async (token, request, shown) => callFor(identify(access, tables, token), request, shown),
     callFor,
+    keysOf,
   };
 
   async function callFor(caller: Caller, request: CallRequest, shown: Shown): Promise<Answer> {
@@ -83,10 +80,12 @@ export function createCall(parts: CallParts): DataPlane {
     journal.assertAccountable();
 
     // 3 admission
-    const waitUntil = clock() + Math.min(request.maxWaitMs, caller.plan.terms.maxWaitMs, LONGEST_WAIT_MS);
-    const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown, waitUntil });
+    const now = clock();
+    const deadline = now + (request.timeoutMs ?? Infinity);
+    const waitUntil = now + Math.min(request.maxWaitMs, request.timeoutMs ?? Infinity, caller.plan.terms.maxWaitMs, LONGEST_WAIT_MS);
+    const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown, waitUntil, deadline });
     try {
-      return await share(admitted, request.maxAgeMs);
+      return answerWith(admitted, await share(admitted, request.maxAgeMs));
     } catch (error) {
       end(admitted.sent ? admission.settle(admitted, 0) : admission.giveBack(admitted));
       throw error;
@@ -109,37 +108,19 @@ export function createCall(parts: CallParts): DataPlane {
     });
   }
 
-  /**
-   * Identical calls in flight become one, the look into the cache included: the first makes it and pays for it, the others are served
-   * with its answer.
-   */
-  async function share(call: AdmittedCall, maxAgeMs: number | undefined): Promise<Answer> {
-    const name = flightName(call, maxAgeMs);
-    for (;;) {
-      const flight = flights.join(name);
-      if (flight === undefined) return lead(call, name, maxAgeMs);
-      call.shown.cache = 'coalesced';
-      try {
-        const landed = await flight;
-        if (landed.from === 'cache') return serve(call, landed.kept, 'hit', call.keys.owner, call.plan.terms.hitPrice);
-        const { fetched } = landed;
-        const price = fetched.chargedCredits === 0 ? 0 : call.plan.terms.coalescedPrice;
-        return serve(call, fetched, 'coalesced', fetched.owner, price);
-      } catch (error) {
-        // a limit of the leader's tenant says nothing about this one: somebody else leads
-        if (!ofOneTenant(error)) throw error;
-      }
+  function answerWith(call: AdmittedCall, shared: Shared): Answer {
+    const { hitPrice, coalescedPrice } = call.plan.terms;
+    switch (shared.from) {
+      case 'upstream':
+        return charge(call, shared.fetched);
+      case 'flight':
+        return serve(call, shared.fetched, 'coalesced', shared.fetched.owner, shared.fetched.chargedCredits === 0 ? 0 : coalescedPrice);
+      case 'cache':
+        return serve(call, shared.kept, shared.how, call.keys.owner, shared.how === 'coalesced' ? coalescedPrice : hitPrice);
     }
   }
 
-  async function lead(call: AdmittedCall, name: string, maxAgeMs: number | undefined): Promise<Answer> {
-    const landed = await flights.lead(
-      name,
-      () => fly(call, maxAgeMs),
-      (landed) => keep(call, landed),
-    );
-    if (landed.from === 'cache') return serve(call, landed.kept, 'hit', call.keys.owner, call.plan.terms.hitPrice);
-    const { fetched } = landed;
+  function charge(call: AdmittedCall, fetched: Fetched): Answer {
     end(admission.settle(call, fetched.chargedCredits));
     call.shown.credits = fetched.chargedCredits;
     call.shown.key = fetched.owner;
@@ -147,26 +128,11 @@ export function createCall(parts: CallParts): DataPlane {
     return fetched;
   }
 
-  async function fly(call: AdmittedCall, maxAgeMs: number | undefined): Promise<Landed> {
-    // 4 cache
-    const kept = await cache.read(call, maxAgeMs);
-    if (kept !== undefined) return { from: 'cache', kept };
-    call.shown.cache = 'miss';
-    // 5 admission, 6 key, 7 hold, 8 upstream, 9 settle
-    return { from: 'upstream', fetched: await parts.fetch(call) };
-  }
-
-  /** An answer on another's key than the cache was asked for is not kept under its name. */
-  function keep(call: AdmittedCall, landed: Landed): Promise<void> | undefined {
-    if (landed.from === 'cache' || !landed.fetched.good || landed.fetched.owner !== call.keys.owner) return undefined;
-    return cache.keep(call, landed.fetched);
-  }
-
   function serve(
     call: AdmittedCall,
     kept: KeptAnswer,
-    how: 'hit' | 'coalesced',
-    keyOwner: 'platform' | 'own',
+    how: 'hit' | 'coalesced' | 'stale',
+    keyOwner: KeyOwner,
     price: number,
   ): Answer {
     const { shown } = call;
@@ -190,12 +156,3 @@ export function createCall(parts: CallParts): DataPlane {
     telling.catch((error: Error) => parts.onError(error));
   }
 }
-
-/** What may never be kept is not shared either; those who accept another age ask for something else. */
-function flightName(call: AdmittedCall, maxAgeMs: number | undefined): string {
-  if (call.endpoint.lifetimeSeconds === 0) return call.requestId;
-  return maxAgeMs === undefined ? cacheName(call) : `${cacheName(call)}#${maxAgeMs}`;
-}
-
-const ofOneTenant = (error: unknown): boolean =>
-  error instanceof AppError && error.details['origin'] === 'weir' && error.details['limitedBy'] !== 'upstream-key';

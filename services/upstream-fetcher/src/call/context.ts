@@ -11,6 +11,8 @@ export interface Call extends Caller, Asked {
   readonly keys: KeyChoice;
   /** Until when the caller is held rather than refused by a limit; ms since the epoch. */
   readonly waitUntil: number;
+  /** When the caller waits no longer, whatever for; ms since the epoch, or Infinity. */
+  readonly deadline: number;
   readonly shown: Shown;
 }
 

@@ -26,7 +26,7 @@ export const released = (attempt: Attempt, at: number): OutgoingRecord =>
 export const served = (
   call: Call,
   at: number,
-  how: { cache: 'hit' | 'coalesced'; keyOwner: KeyOwner; chargedCredits: number },
+  how: { cache: 'hit' | 'coalesced' | 'stale'; keyOwner: KeyOwner; chargedCredits: number },
 ): OutgoingRecord => usageRecord({ kind: 'served', ...usageOfCall(call, at), ...how, upstreamCredits: 0 });
 
 /** What the upstream said of the key, for those who decide about keys and ceilings. */

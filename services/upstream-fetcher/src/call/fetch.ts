@@ -1,7 +1,7 @@
 import type { TokenMode } from '@weir/access';
 import type { Envelope } from '@weir/envelope';
 import { AppError, sleep } from '@weir/kernel';
-import { keyNotOpened, upstreamFailed, upstreamRateLimited } from '../errors';
+import { deadlinePassed, keyNotOpened, upstreamFailed, upstreamRateLimited } from '../errors';
 import { retryPauseMs, type RetryBudget } from '../upstream/retry-budget';
 import type { KeyRest } from '../upstream/key-rest';
 import type { Admission } from './admission';
@@ -18,6 +18,8 @@ export interface FetchParts extends SettleParts {
   readonly envelope: Envelope;
   /** By the token's mode. */
   readonly upstreams: Readonly<Record<TokenMode, Upstream>>;
+  /** Of one attempt. */
+  readonly timeoutMs: number;
   readonly budget: RetryBudget;
   /** The process is stopping: nobody is held any longer. */
   readonly stopping: AbortSignal;
@@ -27,7 +29,7 @@ const MOST_RETRIES = 2;
 
 /** Steps 5 to 9 of a call that the cache could not answer: over its keys, and on each at most two retries. */
 export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<Fetched> {
-  const { catalog, admission, envelope, journal, upstreams, breaker, rest, budget, stopping, metrics, clock, random } = parts;
+  const { catalog, admission, envelope, journal, upstreams, timeoutMs, breaker, rest, budget, stopping, metrics, clock, random } = parts;
   const settle = createSettle(parts);
 
   return async function fetch(call) {
@@ -45,7 +47,10 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
 
   async function overKeys(call: AdmittedCall, counter: Counter): Promise<Outcome> {
     let error: AppError | undefined;
+    let attempts = counter.attempts;
     for (const candidate of doubtfulLast(call.keys.candidates, rest)) {
+      if (counter.attempts > attempts && !mayTryAgain(counter)) break;
+      attempts = counter.attempts;
       const outcome = await useKey(call, candidate, counter);
       if (outcome.is !== 'next') return outcome;
       // of several refusals the one that says when it ends is the one to tell
@@ -58,10 +63,17 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     for (;;) {
       const outcome = await tryOnce(call, candidate, counter);
       if (outcome.is !== 'again') return outcome;
-      if (counter.retries >= MOST_RETRIES || !budget.spend()) return { is: outcome.orElse, error: outcome.error };
-      counter.retries++;
-      await sleep(outcome.pauseMs ?? retryPauseMs(counter.retries, random));
+      const pauseMs = outcome.pauseMs ?? retryPauseMs(counter.retries + 1, random);
+      if (clock() + pauseMs >= call.deadline || !mayTryAgain(counter)) return { is: outcome.orElse, error: outcome.error };
+      await sleep(pauseMs);
     }
+  }
+
+  /** Whatever follows an attempt that was sent, on the same key or on the next one, is more load than was asked for. */
+  function mayTryAgain(counter: Counter): boolean {
+    if (counter.retries >= MOST_RETRIES || !budget.spend()) return false;
+    counter.retries++;
+    return true;
   }
 
   async function tryOnce(call: AdmittedCall, candidate: Candidate, counter: Counter): Promise<Outcome> {
@@ -87,13 +99,17 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
       return { is: 'next', error: keyNotOpened(error) };
     }
 
-    const attempt: Attempt = { call, number: ++counter.attempts, candidate, keyVersion: open.version };
+    const leftMs = call.deadline - clock();
+    if (leftMs <= 0) throw deadlinePassed();
+    const hurried = leftMs < timeoutMs;
+    const attempt: Attempt = { call, number: ++counter.attempts, candidate, keyVersion: open.version, hurried };
     // 7 hold
     await hold(journal, clock, attempt);
 
     const ended = metrics.upstream.startTimer({ endpoint: call.endpoint.id });
     // 8 upstream
     const reply = await upstreams[call.mode].send({
+      timeoutMs: hurried ? leftMs : timeoutMs,
       path: call.query === '' ? call.endpoint.path : `${call.endpoint.path}?${call.query}`,
       headers: {
         [catalog.auth.header]: open.secret,

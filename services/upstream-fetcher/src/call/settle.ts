@@ -1,6 +1,6 @@
 import { unreachable, type AppError, type Clock } from '@weir/kernel';
 import { creditsFor, type Catalog } from '@weir/upstream-catalog';
-import { ownKeyDepleted, ownKeyInvalid, upstreamFailed, upstreamRateLimited, upstreamTimeout } from '../errors';
+import { deadlinePassed, ownKeyDepleted, ownKeyInvalid, upstreamFailed, upstreamRateLimited, upstreamTimeout } from '../errors';
 import type { FetcherMetrics } from '../metrics';
 import { userIn } from '../snapshot/user-snapshot';
 import type { Breaker } from '../upstream/breaker';
@@ -55,10 +55,12 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
     metrics.attempts.inc({ outcome: reply.is });
     if (reply.is === 'received') return judged(attempt, reply);
     if (reply.is === 'unusable') return absorbed(attempt, reply.status, reply.why);
-    breaker.failed(candidate.key.id, call.endpoint.id);
+    const tooLate = reply.is === 'timeout' || (reply.is === 'not-sent' && reply.timedOut);
+    if (!tooLate || !attempt.hurried) breaker.failed(candidate.key.id, call.endpoint.id);
+    if (reply.is === 'not-sent') journal.write(released(attempt, clock()));
+    if (tooLate && attempt.hurried) return { is: 'over', error: deadlinePassed() };
     switch (reply.is) {
       case 'not-sent':
-        journal.write(released(attempt, clock()));
         return { is: 'again', error: reply.timedOut ? upstreamTimeout() : upstreamFailed(reply.why), orElse: 'over' };
       case 'timeout':
         return { is: 'over', error: upstreamTimeout() };

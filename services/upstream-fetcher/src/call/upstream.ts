@@ -16,24 +16,31 @@ export type Reply =
 
 /** Step 8: one attempt. Never rejects: whatever happens on the wire is a reply. */
 export interface Upstream {
-  send(request: { readonly path: string; readonly headers: Record<string, string> }): Promise<Reply>;
+  send(request: UpstreamRequest): Promise<Reply>;
   close(): Promise<void>;
+}
+
+export interface UpstreamRequest {
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  /** Of the whole attempt, waiting for a connection included. */
+  readonly timeoutMs: number;
 }
 
 export interface UpstreamOptions {
   /** Origin and, where there is one, the path before every endpoint's. */
   readonly url: string;
-  readonly timeoutMs: number;
+  readonly connectTimeoutMs: number;
   readonly connections: number;
   readonly maxBodyBytes: number;
 }
 
-export function createUpstream({ url, timeoutMs, connections, maxBodyBytes }: UpstreamOptions): Upstream {
+export function createUpstream({ url, connectTimeoutMs, connections, maxBodyBytes }: UpstreamOptions): Upstream {
   const { origin, pathname } = new URL(url);
   const prefix = pathname.replace(/\/$/, '');
-  const pool = new Pool(origin, { connections, connect: { timeout: timeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
+  const pool = new Pool(origin, { connections, connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
   return {
-    send: ({ path, headers }) =>
+    send: ({ path, headers, timeoutMs }) =>
       new Promise<Reply>((resolve) => {
         const exchange = new Exchange(maxBodyBytes, timeoutMs, resolve);
         pool.dispatch({ path: prefix + path, method: 'GET', headers }, exchange);
