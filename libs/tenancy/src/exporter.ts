@@ -16,6 +16,9 @@ export async function* exportTenant(pools: Pool | Databases, tenant: TenantId, a
   const place = await currentPlace(home, tenant);
   const client = await new Whereabouts(home, clusters).of(place.at).connect();
   let finished = false;
+  // a session that ends between two statements is heard at the next one; a reader may take its time there
+  const onLost = () => undefined;
+  client.on('error', onLost);
   try {
     await client.query('begin isolation level repeatable read read only');
     await plainText(client);
@@ -45,6 +48,7 @@ export async function* exportTenant(pools: Pool | Databases, tenant: TenantId, a
     yield line({ manifest });
   } finally {
     // in the middle of a COPY a session is good for nothing else
+    client.off('error', onLost);
     client.release(!finished);
   }
 }

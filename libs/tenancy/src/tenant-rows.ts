@@ -86,10 +86,12 @@ export async function copyAcross(from: PoolClient, source: TenantTable, to: Pool
   await unlessLost([from, to], pipeline(out, into));
 }
 
+const terminated = () => new Error('Connection terminated in the middle of a COPY');
+
 /** A COPY whose session ends in the middle may say nothing at all: whoever waits for it hears of the session. */
 async function unlessLost<T>(clients: readonly PoolClient[], copying: Promise<T>): Promise<T> {
   let onLost: (error?: Error) => void = () => undefined;
-  const lost = new Promise<never>((_, reject) => (onLost = (error) => reject(error ?? new Error('Connection terminated in the middle of a COPY'))));
+  const lost = new Promise<never>((_, reject) => (onLost = (error) => reject(error ?? terminated())));
   for (const client of clients) client.once('error', onLost).once('end', onLost);
   // the one that did not end the wait is heard too
   copying.catch(() => undefined);
@@ -103,20 +105,26 @@ async function unlessLost<T>(clients: readonly PoolClient[], copying: Promise<T>
 /** Lines of COPY's text form, one row each, about `bytes` at a time, or one longer row. */
 export async function* copiedLines(from: PoolClient, source: TenantTable, tenant: TenantId, bytes: number): AsyncGenerator<Buffer> {
   const out = from.query(copyTo(`copy (select ${columnList(source)} from ${qualified(source)} where ${where({ tenant })}) to stdout`));
-  let kept: Buffer[] = [];
-  let size = 0;
-  // chunks are the network's and not the rows'; a newline within a value is escaped, so that each one here ends a row
-  for await (const chunk of out as AsyncIterable<Buffer>) {
-    const end = chunk.lastIndexOf(0x0a) + 1;
-    if (end > 0 && size + end > bytes) {
-      yield Buffer.concat([...kept, chunk.subarray(0, end)]);
-      kept = [chunk.subarray(end)];
-    } else {
-      kept.push(chunk);
+  const onLost = (error?: Error) => void out.destroy(error ?? terminated());
+  from.once('error', onLost).once('end', onLost);
+  try {
+    let kept: Buffer[] = [];
+    let size = 0;
+    // chunks are the network's and not the rows'; a newline within a value is escaped, so that each one here ends a row
+    for await (const chunk of out as AsyncIterable<Buffer>) {
+      const end = chunk.lastIndexOf(0x0a) + 1;
+      if (end > 0 && size + end > bytes) {
+        yield Buffer.concat([...kept, chunk.subarray(0, end)]);
+        kept = [chunk.subarray(end)];
+      } else {
+        kept.push(chunk);
+      }
+      size = kept.reduce((sum, { length }) => sum + length, 0);
     }
-    size = kept.reduce((sum, { length }) => sum + length, 0);
+    if (size > 0) yield Buffer.concat(kept);
+  } finally {
+    from.off('error', onLost).off('end', onLost);
   }
-  if (size > 0) yield Buffer.concat(kept);
 }
 
 export async function writeLines(to: PoolClient, target: TenantTable, lines: Buffer): Promise<void> {
