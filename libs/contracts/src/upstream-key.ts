@@ -74,9 +74,11 @@ export const upstreamKeyCreditsForecast = event(topic, 'upstream-key.credits-for
 export const upstreamKeyRemoved = event(topic, 'upstream-key.removed', 'The key is gone, every version destroyed.', { keyId: keyId() });
 
 const rotationParts = () => plain(z.array(z.enum(['data-keys', 'key-encryption-key'])));
-export const keyRotationStarted = event(topic, 'key-rotation.started', 'Data keys, or the key-encryption key, are being renewed for all tenants.', {
+export const keyRotationStarted = event(topic, 'key-rotation.started', 'Data keys, or the key-encryption key, are being renewed, for all tenants or for one.', {
   rotationId: text(),
   of: rotationParts(),
+  /** null: all of them */
+  tenantId: plain(z.string().nullable()),
 });
 export const keyRotationFinished = event(topic, 'key-rotation.finished', 'What the signed completeness report of a rotation says in short.', {
   rotationId: text(),
@@ -100,6 +102,25 @@ export const upstreamKeysShredded = event(topic, 'upstream-keys.shredded', "The 
   keptIn: text(),
   /** False: there was none, or not any more. */
   shredKeyDestroyed: plain(z.boolean()),
+  at: timestamp(),
+});
+
+export const upstreamKeysKmsKeySet = event(topic, 'upstream-keys.kms-key-set', "From now on the tenant's data keys are made under this KMS key of its own; null: under the platform's again.", {
+  tenantId: tenantId(),
+  kmsKeyId: plain(z.string().nullable()),
+});
+export const upstreamKeysHandedOver = event(topic, 'upstream-keys.handed-over', "The tenant's data keys were wrapped for another installation: with its archive its upstream keys open there.", {
+  tenantId: tenantId(),
+  dataKeys: count(),
+  /** The KMS key or transfer key that opens them. */
+  recipient: text(),
+  at: timestamp(),
+});
+export const upstreamKeysTakenOver = event(topic, 'upstream-keys.taken-over', "Secrets that came with an archive were sealed anew, under a data key of this installation's.", {
+  tenantId: tenantId(),
+  secrets: count(),
+  unreadable: count(),
+  recipient: text(),
   at: timestamp(),
 });
 

@@ -23,6 +23,22 @@ export const keyChanged = (): AppError =>
 export const noShredKeys = (): AppError =>
   new AppError('no-shred-keys', 'conflict', 'WEIR_SHRED_KEYS is none: there is nothing whose end would reach the backups. Remove the keys one by one instead.');
 
+export const noKms = (): AppError =>
+  new AppError('no-kms', 'conflict', 'WEIR_KEY_ENCRYPTION is local: this installation holds its key in a file and uses no key of KMS.');
+
+export const kmsKeyRefused = (cause: unknown): AppError =>
+  new AppError(
+    'kms-key-refused',
+    'conflict',
+    "KMS does not let the vault use this key. It has to be enabled, its policy has to allow the vault's role GenerateDataKey, Decrypt and ReEncrypt, and the role's policy has to name it.",
+    { cause },
+  );
+
+export const badTransferKey = (): AppError =>
+  new AppError('bad-transfer-key', 'invalid', 'The package was made for a transfer key: hand in the very same, weir-transfer-key-v1:… with 64 hexadecimal digits.');
+
+export const otherTenantsKeys = (): AppError => new AppError('other-tenants-keys', 'invalid', 'The package holds the keys of another tenant.');
+
 export const nothingToCheck = (): AppError =>
   new AppError(
     'upstream-key-rejected',

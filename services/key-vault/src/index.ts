@@ -11,6 +11,8 @@ import { RotationStore } from './key-rotation/rotation-store';
 import { TenantRotation } from './key-rotation/tenant-rotation';
 import { DataKeys } from './sealing/data-keys';
 import { SealedVersions } from './sealing/sealed-versions';
+import { OwnKmsKeys } from './own-kms-key/own-kms-key';
+import { OwnKmsKeyController } from './own-kms-key/own-kms-key.http';
 import { CreditWatch } from './platform-pool/credit-watch';
 import { DemandProjection } from './platform-pool/demand.projection';
 import { PlatformPool } from './platform-pool/platform-pool';
@@ -21,6 +23,8 @@ import { ShreddingReactor } from './shredding/shredding.reactor';
 import { Attempts } from './test-call/attempts';
 import { Examiner } from './test-call/examiner';
 import { openUpstream } from './test-call/upstream';
+import { KeyTransfers } from './transfer/key-transfers';
+import { KeyTransfersController } from './transfer/key-transfers.http';
 import { PlatformKeysController } from './upstream-key/platform-keys.http';
 import { RefusalStorm } from './upstream-key/refusal-storm';
 import { Signals } from './upstream-key/signals';
@@ -97,14 +101,18 @@ export const definition: ServiceDefinition<VaultConfig> = {
       ask,
       alertBeforeMs: config.creditAlertDays * 86_400_000,
     });
+    const tenantRotation = new TenantRotation(work, envelope, dataKeys, keyLog);
     const rotations = new KeyRotationService({
       store: new RotationStore(work, config.rotationTurnMs),
-      tenants: new TenantRotation(work, envelope, dataKeys, keyLog),
+      tenants: tenantRotation,
       signer: new ReportSigner(work, envelope),
       envelope,
       events,
       retireAfterMs: config.retireAfterMs,
     });
+    const kmsKeyId = config.keyEncryption === 'kms' ? config.kmsKeyId : undefined;
+    const transfers = new KeyTransfers({ envelope, dataKeys, tenants: tenantRotation, events, kmsKeyId });
+    const ownKmsKeys = new OwnKmsKeys({ work, envelope, events, rotations, kms: kmsKeyId !== undefined });
     new Gauge({
       name: 'weir_vault_data_keys',
       help: 'Data keys held in plaintext in memory',
@@ -118,11 +126,21 @@ export const definition: ServiceDefinition<VaultConfig> = {
     return {
       module: {
         module: KeyVaultModule,
-        controllers: [TenantKeysController, PlatformKeysController, KeyRotationsController, ShreddingController, ...(jobs ? [UpstreamKeyReactor, ShreddingReactor, DemandProjection] : [])],
+        controllers: [
+          TenantKeysController,
+          PlatformKeysController,
+          KeyRotationsController,
+          ShreddingController,
+          OwnKmsKeyController,
+          KeyTransfersController,
+          ...(jobs ? [UpstreamKeyReactor, ShreddingReactor, DemandProjection] : []),
+        ],
         providers: [
           { provide: UpstreamKeyService, useValue: keys },
           { provide: PlatformPool, useValue: pool },
           { provide: KeyRotationService, useValue: rotations },
+          { provide: OwnKmsKeys, useValue: ownKmsKeys },
+          { provide: KeyTransfers, useValue: transfers },
           { provide: Shredding, useValue: new Shredding(shredKeys, envelope, keyLog, events, work) },
           { provide: Signals, useValue: new Signals(keyLog, keys, work, config.confirmAfterMs, storm) },
         ],

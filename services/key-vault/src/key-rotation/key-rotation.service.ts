@@ -1,6 +1,6 @@
 import type { Envelope } from '@weir/envelope';
 import type { EventLog } from '@weir/event-store';
-import { AppError, PLATFORM, canonicalJson, fact, idFrom, sleep, type CommandContext, type Fact, type OperationId } from '@weir/kernel';
+import { AppError, PLATFORM, canonicalJson, fact, idFrom, sleep, type CommandContext, type Fact, type OperationId, type TenantId } from '@weir/kernel';
 import { createHash } from 'node:crypto';
 import { rotationNotFound } from '../errors';
 import { reportOf, type CompletenessReport, type Part, type Rotation } from './rotation';
@@ -11,6 +11,8 @@ import type { TenantRotation } from './tenant-rotation';
 export interface KeyRotationView {
   readonly id: string;
   readonly of: readonly Part[];
+  /** null: all */
+  readonly tenantId: TenantId | null;
   readonly status: 'running' | 'finished';
   readonly startedAt: string;
   readonly finishedAt: string | null;
@@ -42,10 +44,11 @@ const AT_ONCE = 4;
 export class KeyRotationService {
   constructor(private readonly ports: RotationPorts) {}
 
-  async request(of: readonly Part[], context: CommandContext): Promise<KeyRotationView> {
+  /** @param tenant null: of all tenants */
+  async request(of: readonly Part[], context: CommandContext, tenant: TenantId | null = null): Promise<KeyRotationView> {
     const id = idFrom('op', `key-rotation/${context.commandId}`, context.at);
-    await this.say(id, fact('key-rotation.started', { rotationId: id, of: [...of] }), context);
-    await this.ports.store.add(id, of);
+    await this.say(id, fact('key-rotation.started', { rotationId: id, of: [...of], tenantId: tenant }), context);
+    await this.ports.store.add(id, of, tenant);
     return this.get(id);
   }
 
@@ -84,15 +87,17 @@ export class KeyRotationService {
   }
 
   /** New data keys are under the key that the rotation ends with, from before the first tenant's turn on. */
-  private async begun({ id, of, kekId, startedAt }: StoredRotation): Promise<Rotation> {
-    if (kekId !== null) return { id, of, kekId, startedAt };
-    await this.ports.store.begin(id, await this.kekOf(id, of));
+  private async begun({ id, of, tenantId, kekId, startedAt }: StoredRotation): Promise<Rotation> {
+    if (kekId !== null) return { id, of, tenantId, kekId, startedAt };
+    await this.ports.store.begin(id, await this.kekOf(id, of, tenantId));
     const stored = await this.ports.store.get(id);
     if (stored?.kekId == null) throw new Error('a rotation that was begun has its key-encryption key');
-    return { id, of, startedAt, kekId: stored.kekId };
+    return { id, of, tenantId, startedAt, kekId: stored.kekId };
   }
 
-  private async kekOf(id: OperationId, of: readonly Part[]): Promise<string> {
+  private async kekOf(id: OperationId, of: readonly Part[], tenant: TenantId | null): Promise<string> {
+    // a tenant that goes back under the platform's key is no reason to turn that over
+    if (tenant !== null) return (await this.ports.tenants.ownKek(tenant)) ?? this.ports.envelope.currentKekId();
     return of.includes('key-encryption-key') ? this.ports.envelope.turnOver(id) : this.ports.envelope.currentKekId();
   }
 
@@ -118,7 +123,7 @@ export class KeyRotationService {
     context: CommandContext,
   ): Promise<void> {
     const { signer, store } = this.ports;
-    if (rotation.of.includes('key-encryption-key')) await signer.rewrap();
+    if (rotation.tenantId === null && rotation.of.includes('key-encryption-key')) await signer.rewrap();
     const report = reportOf(rotation, finishedAt, tenants);
     const text = canonicalJson(report);
     const signature = await signer.sign(text);
@@ -139,11 +144,11 @@ export class KeyRotationService {
     await store.finish(rotation.id, finishedAt, text, signature);
   }
 
-  private async retire({ id, kekId, of, finishedAt, report }: StoredRotation): Promise<void> {
+  private async retire({ id, kekId, of, tenantId, finishedAt, report }: StoredRotation): Promise<void> {
     if (Date.now() < Date.parse(finishedAt ?? '') + this.ports.retireAfterMs) return;
     const { complete } = JSON.parse(report ?? '{}') as Partial<CompletenessReport>;
     // what is left under an old key stays readable: it is the operator's to look at
-    if (kekId !== null && of.includes('key-encryption-key') && complete === true) await this.ports.envelope.retireOthers(kekId);
+    if (kekId !== null && tenantId === null && of.includes('key-encryption-key') && complete === true) await this.ports.envelope.retireOthers(kekId);
     await this.ports.store.retired(id);
   }
 
@@ -159,10 +164,11 @@ export class KeyRotationService {
   }
 
   private async view(stored: StoredRotation): Promise<KeyRotationView> {
-    const { id, of, startedAt, finishedAt, tenants, done, troubles, report, signature } = stored;
+    const { id, of, tenantId, startedAt, finishedAt, tenants, done, troubles, report, signature } = stored;
     return {
       id,
       of,
+      tenantId,
       status: finishedAt === null ? 'running' : 'finished',
       startedAt,
       finishedAt,

@@ -7,6 +7,8 @@ const LONGEST_WAIT_MS = 60_000;
 export interface StoredRotation {
   readonly id: OperationId;
   readonly of: readonly Part[];
+  /** null: all tenants */
+  readonly tenantId: TenantId | null;
   readonly kekId: string | null;
   readonly startedAt: string;
   readonly finishedAt: string | null;
@@ -35,8 +37,8 @@ export class RotationStore {
   ) {}
 
   /** Once an id. */
-  add(id: OperationId, of: readonly Part[]): Promise<unknown> {
-    return this.work.inControl((sql) => sql.query('insert into key_rotations (id, of) values ($1, $2) on conflict do nothing', [id, of]));
+  add(id: OperationId, of: readonly Part[], tenant: TenantId | null): Promise<unknown> {
+    return this.work.inControl((sql) => sql.query('insert into key_rotations (id, of, tenant_id) values ($1, $2, $3) on conflict do nothing', [id, of, tenant]));
   }
 
   get(id: OperationId): Promise<StoredRotation | undefined> {
@@ -63,7 +65,10 @@ export class RotationStore {
     const { rowCount } = await this.work.inControl((sql) =>
       sql.query(
         `insert into key_rotation_tenants (rotation_id, tenant_id)
-         select $1, tenant_id from weir.placements on conflict do nothing`,
+         select id, tenant_id from key_rotations where id = $1 and tenant_id is not null
+         union all
+         select r.id, p.tenant_id from key_rotations r, weir.placements p where r.id = $1 and r.tenant_id is null
+         on conflict do nothing`,
         [id],
       ),
     );
@@ -137,7 +142,7 @@ export class RotationStore {
 
 async function read(sql: Sql, where: string, values: readonly unknown[], limit = ''): Promise<StoredRotation[]> {
   const { rows } = await sql.query<StoredRotation>(
-    `select r.id, r.of, r.kek_id as "kekId", ${rfc('r.started_at')} as "startedAt", ${rfc('r.finished_at')} as "finishedAt",
+    `select r.id, r.of, r.tenant_id as "tenantId", r.kek_id as "kekId", ${rfc('r.started_at')} as "startedAt", ${rfc('r.finished_at')} as "finishedAt",
             r.report, r.signature, ${rfc('r.retired_at')} as "retiredAt",
             (select count(*)::int from key_rotation_tenants t where t.rotation_id = r.id) as tenants,
             (select count(*)::int from key_rotation_tenants t where t.rotation_id = r.id and done_at is not null) as done,

@@ -7,7 +7,9 @@ export type Part = (typeof PARTS)[number];
 export interface Rotation {
   readonly id: OperationId;
   readonly of: readonly Part[];
-  /** Of the key-encryption key that everything is to be under in the end. */
+  /** The one that it is about; null: all. */
+  readonly tenantId: TenantId | null;
+  /** Of the key-encryption key that everything is to be under in the end; but for tenants with a KMS key of their own, that one. */
   readonly kekId: string;
   /** RFC 3339 */
   readonly startedAt: string;
@@ -16,6 +18,8 @@ export interface Rotation {
 /** What stands under which keys, counted when a tenant's turn has ended. */
 export interface Found {
   readonly countedAt: string;
+  /** Of the key-encryption key that the tenant's data keys are to be under: the rotation's, or the tenant's own. */
+  readonly kekId: string;
   readonly blobs: readonly { readonly dataKeyVersion: number; readonly kekId: string; readonly count: number }[];
   /** Of them, under a data key or a key-encryption key of before. */
   readonly leftUnderOld: number;

@@ -1,6 +1,7 @@
 import { UPSTREAM_KEY_PURPOSE, type Envelope, type WrappedDataKey } from '@weir/envelope';
 import type { TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
+import { ownKmsKey } from '../own-kms-key/own-kms-key.table';
 
 interface DataKeyRow {
   version: number;
@@ -25,9 +26,16 @@ export class DataKeys {
       const found = await this.work.inTenant(tenant, (sql) => this.take(sql, tenant));
       if ('dataKey' in found) return found.dataKey;
       // asked for outside of any transaction; of two that are made at once the first stays
-      const made = await this.envelope.createDataKey(tenant, UPSTREAM_KEY_PURPOSE, found.newest + 1);
+      const made = await this.envelope.createDataKey(tenant, UPSTREAM_KEY_PURPOSE, found.newest + 1, found.under);
       await this.work.inTenant(tenant, (sql) => add(sql, made));
     }
+  }
+
+  /** It seals nothing more: the next version takes over. */
+  async passOver({ tenantId, purpose, version }: WrappedDataKey): Promise<void> {
+    await this.work.inTenant(tenantId, (sql) =>
+      sql.query('update data_keys set seals = greatest(seals, $4) where tenant_id = $1 and purpose = $2 and version = $3', [tenantId, purpose, version, this.maxSeals]),
+    );
   }
 
   async has(tenant: TenantId): Promise<boolean> {
@@ -38,23 +46,32 @@ export class DataKeys {
   /** The data key that a rotation has made for the tenant, made now where it has not; undefined when the tenant has none to renew. */
   async madeIn(rotationId: string, tenant: TenantId): Promise<WrappedDataKey | undefined> {
     for (;;) {
-      const { rows } = await this.work.inTenant(tenant, (sql) =>
-        sql.query<DataKeyRow & { made_in: string | null }>(
+      const { rows, under } = await this.work.inTenant(tenant, async (sql) => {
+        const { rows } = await sql.query<DataKeyRow & { made_in: string | null }>(
           `select version, kek_id, wrapped, made_in from data_keys where tenant_id = $1 and purpose = $2
            and (made_in = $3 or version = (select max(version) from data_keys where tenant_id = $1 and purpose = $2)) order by version`,
           [tenant, UPSTREAM_KEY_PURPOSE, rotationId],
-        ),
-      );
+        );
+        return { rows, under: await ownKmsKey(sql, tenant) };
+      });
       const made = rows.find((row) => row.made_in === rotationId);
       if (made !== undefined) return toDataKey(tenant, made);
       const newest = rows.at(-1);
       if (newest === undefined) return undefined;
-      const next = await this.envelope.createDataKey(tenant, UPSTREAM_KEY_PURPOSE, newest.version + 1);
+      const next = await this.envelope.createDataKey(tenant, UPSTREAM_KEY_PURPOSE, newest.version + 1, under);
       await this.work.inTenant(tenant, (sql) => add(sql, next, rotationId));
     }
   }
 
-  /** Data keys that are older than the rotation and that it has not wrapped anew, or that are under another key-encryption key than its. */
+  /** All that are in use, oldest first. */
+  async live(tenant: TenantId): Promise<WrappedDataKey[]> {
+    const { rows } = await this.work.inTenant(tenant, (sql) =>
+      sql.query<DataKeyRow>('select version, kek_id, wrapped from data_keys where tenant_id = $1 and purpose = $2 and destroyed_at is null order by version', [tenant, UPSTREAM_KEY_PURPOSE]),
+    );
+    return rows.map((row) => toDataKey(tenant, row));
+  }
+
+  /** Data keys that are older than the rotation and that it has not wrapped anew, or that are under another key-encryption key than the tenant's. */
   async notUnder(rotation: { id: string; kekId: string; startedAt: string }, tenant: TenantId): Promise<WrappedDataKey[]> {
     const { rows } = await this.work.inTenant(tenant, (sql) =>
       sql.query<DataKeyRow>(
@@ -101,7 +118,7 @@ export class DataKeys {
     return rowCount === 1;
   }
 
-  private async take(sql: Sql, tenant: TenantId): Promise<{ dataKey: WrappedDataKey } | { newest: number }> {
+  private async take(sql: Sql, tenant: TenantId): Promise<{ dataKey: WrappedDataKey } | { newest: number; under: string | undefined }> {
     const { rows } = await sql.query<DataKeyRow>(
       `update data_keys set seals = seals + 1
        where tenant_id = $1 and purpose = $2 and seals < $3
@@ -114,7 +131,7 @@ export class DataKeys {
       'select coalesce(max(version), 0) as version from data_keys where tenant_id = $1 and purpose = $2',
       [tenant, UPSTREAM_KEY_PURPOSE],
     );
-    return { newest: newest.rows[0]?.version ?? 0 };
+    return { newest: newest.rows[0]?.version ?? 0, under: await ownKmsKey(sql, tenant) };
   }
 }
 

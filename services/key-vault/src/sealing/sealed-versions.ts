@@ -5,7 +5,7 @@ import {
   type UpstreamKeyPlace,
   type WrappedDataKey,
 } from '@weir/envelope';
-import type { KeyId, TenantId } from '@weir/kernel';
+import { AppError, type KeyId, type TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { keyChanged } from '../errors';
 import { toDataKey, type DataKeys } from './data-keys';
@@ -42,6 +42,17 @@ export class SealedVersions {
   /** Sealed for one place; stored by {@link store} with the events that say so. */
   async seal(place: UpstreamKeyPlace, secret: Buffer | string): Promise<{ sealed: SealedVersion; fingerprint: string }> {
     const dataKey = await this.dataKeys.forSealing(place.owner);
+    try {
+      return await this.sealUnder(dataKey, place, secret);
+    } catch (error) {
+      // its shred key was lost, or it came with an archive from elsewhere: what is handed in anew is to be sealed all the same
+      if (!opensNoMore(error)) throw error;
+      await this.dataKeys.passOver(dataKey);
+      return this.sealUnder(await this.dataKeys.forSealing(place.owner), place, secret);
+    }
+  }
+
+  private async sealUnder(dataKey: WrappedDataKey, place: UpstreamKeyPlace, secret: Buffer | string): Promise<{ sealed: SealedVersion; fingerprint: string }> {
     const sealed = await this.envelope.seal({ ...upstreamKeyContext(place), plaintext: secret, dataKey });
     return { sealed: { version: place.version, sealed, dataKey }, fingerprint: await this.envelope.fingerprint(secret, dataKey) };
   }
@@ -62,6 +73,8 @@ export class SealedVersions {
     }
   }
 }
+
+const opensNoMore = (error: unknown): boolean => error instanceof AppError && (error.code === 'key-shredded' || error.code === 'unreadable-secret');
 
 export async function readSealed(sql: Sql, owner: TenantId, keyId: KeyId, version?: number): Promise<SealedVersion[]> {
   const { rows } = await sql.query<BlobRow>(READ, [owner, keyId, version ?? null]);

@@ -1,0 +1,2 @@
+-- null: all tenants
+alter table key_rotations add column tenant_id text;
