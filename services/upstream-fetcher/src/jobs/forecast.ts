@@ -1,0 +1,69 @@
+/** What one tenant has to fetch, and how fast it may. */
+export interface Load {
+  /** ms since the epoch: from when on. */
+  readonly from: number;
+  /** Calls to the upstream. */
+  readonly calls: number;
+  /** Of the shared keys, under contention. */
+  readonly weight: number;
+  /** Calls a minute at most, by the tenant's own limits. */
+  readonly perMinute: number;
+  /** Calls that today's quota still has, and that a whole day has. */
+  readonly leftToday: number;
+  readonly perDay: number;
+}
+
+interface Running {
+  readonly load: Load;
+  left: number;
+  today: number;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const MOST_STEPS = 20_000;
+const ALMOST_NOTHING = 1e-6;
+
+/**
+ * When the first of the loads is done, with all of them on keys that do `perMinute` together: each step shares the keys' rate by weight,
+ * what one cannot use goes to the others, and the step lasts until a load is done, comes, or meets its quota, or the day ends (UTC).
+ *
+ * @returns ms since the epoch; undefined: not before `until`
+ */
+export function finishOf(loads: readonly [Load, ...Load[]], perMinute: number, now: number, until: number): number | undefined {
+  const all: Running[] = loads.map((load) => ({ load, left: load.calls, today: Math.max(0, load.leftToday) }));
+  const mine = all[0] as Running;
+  let at = now;
+  for (let step = 0; mine.left > ALMOST_NOTHING; step++) {
+    if (at >= until || step > MOST_STEPS) return undefined;
+    const active = all.filter(({ load, left, today }) => load.from <= at && left > ALMOST_NOTHING && today > ALMOST_NOTHING);
+    const rates = shareOut(active, perMinute);
+    const midnight = (Math.floor(at / DAY_MS) + 1) * DAY_MS;
+    const comes = all.flatMap(({ load }) => (load.from > at ? [load.from] : []));
+    const ends = active.map(({ left, today }, i) => at + (Math.min(left, today) / (rates[i] ?? 0)) * MINUTE_MS);
+    const next = Math.min(midnight, ...comes, ...ends);
+    for (const [i, running] of active.entries()) {
+      const done = ((rates[i] ?? 0) * (next - at)) / MINUTE_MS;
+      running.left -= done;
+      running.today -= done;
+    }
+    if (next === midnight) for (const running of all) running.today = running.load.perDay;
+    at = next;
+  }
+  return Math.min(at, until) === at ? at : undefined;
+}
+
+/** By weight; who wants less than its share gets that, and the rest is shared again (water-filling). In the order of the loads. */
+function shareOut(active: readonly Running[], perMinute: number): number[] {
+  const order = active.map(({ load }, i) => ({ i, weight: load.weight, cap: load.perMinute })).sort((a, b) => a.cap / a.weight - b.cap / b.weight);
+  const rates = new Array<number>(active.length).fill(0);
+  let rest = perMinute;
+  let weights = order.reduce((sum, { weight }) => sum + weight, 0);
+  for (const { i, weight, cap } of order) {
+    const rate = Math.min(cap, (rest * weight) / weights);
+    rates[i] = rate;
+    rest -= rate;
+    weights -= weight;
+  }
+  return rates;
+}

@@ -1,0 +1,109 @@
+import type { TenantId } from '@weir/kernel';
+import type { Sql } from '@weir/tenancy';
+import type { Sums } from './fetch-job';
+import type { JobItem } from './job-form';
+
+/** A page of an item, as a worker takes it. */
+export interface PendingItem {
+  readonly item: number;
+  readonly page: number;
+  readonly pages: number;
+  readonly endpoint: string;
+  readonly query: string;
+  readonly tries: number;
+}
+
+export interface ItemAnswer {
+  readonly requestId: string;
+  readonly status: number;
+  readonly credits: number;
+  readonly cache: string | null;
+  readonly body: Buffer;
+  readonly subjects: readonly string[];
+  readonly fetchedAt: number;
+}
+
+/** In a tenant's transaction, as all below. */
+export async function addItems(sql: Sql, tenant: TenantId, jobId: string, items: readonly JobItem[]): Promise<void> {
+  await sql.query(
+    `insert into fetch_job_items (tenant_id, job_id, item, page, pages, endpoint, query, state)
+     select $1, $2, n, 1, pages, endpoint, query, 'pending'
+     from unnest($3::int[], $4::text[], $5::text[]) with ordinality as given(pages, endpoint, query, n)`,
+    [tenant, jobId, items.map(({ pages }) => pages), items.map(({ endpoint }) => endpoint.id), items.map(({ query }) => query)],
+  );
+}
+
+export async function pendingItems(sql: Sql, tenant: TenantId, jobId: string, atMost: number): Promise<PendingItem[]> {
+  const { rows } = await sql.query<PendingItem>(
+    `select item, page, pages, endpoint, query, tries from fetch_job_items
+     where tenant_id = $1 and job_id = $2 and state = 'pending' order by item, page limit $3`,
+    [tenant, jobId, atMost],
+  );
+  return rows;
+}
+
+/** Kept also when the job was cancelled meanwhile: it is paid for. @param next the query of the page after it, where there is one */
+export async function keepAnswer(
+  sql: Sql,
+  tenant: TenantId,
+  jobId: string,
+  { item, page, pages, endpoint }: PendingItem,
+  answer: ItemAnswer,
+  next: string | undefined,
+): Promise<void> {
+  await sql.query(
+    `update fetch_job_items set state = 'done', request_id = $5, status = $6, credits = $7, cache = $8, body = $9, subjects = $10, fetched_at = $11,
+       error = null where tenant_id = $1 and job_id = $2 and item = $3 and page = $4 and state in ('pending', 'cancelled')`,
+    [tenant, jobId, item, page, answer.requestId, answer.status, answer.credits, answer.cache, answer.body, answer.subjects, new Date(answer.fetchedAt)],
+  );
+  if (next === undefined) return;
+  await sql.query(
+    `insert into fetch_job_items (tenant_id, job_id, item, page, pages, endpoint, query, state)
+     select tenant_id, job_id, $3, $4, $5, $6, $7, 'pending' from fetch_jobs
+     where tenant_id = $1 and job_id = $2 and status in ('waiting', 'running') on conflict do nothing`,
+    [tenant, jobId, item, page + 1, pages, endpoint, next],
+  );
+}
+
+/** @param over whether it is given up, or tried again */
+export async function keepFailure(
+  sql: Sql,
+  tenant: TenantId,
+  jobId: string,
+  { item, page }: PendingItem,
+  failure: { readonly requestId: string; readonly error: string; readonly over: boolean },
+): Promise<void> {
+  await sql.query(
+    `update fetch_job_items set tries = tries + 1, error = $5, request_id = $6, state = case when $7 then 'failed' else state end
+     where tenant_id = $1 and job_id = $2 and item = $3 and page = $4 and state = 'pending'`,
+    [tenant, jobId, item, page, failure.error, failure.requestId, failure.over],
+  );
+}
+
+export async function cancelItems(sql: Sql, tenant: TenantId, jobId: string): Promise<void> {
+  await sql.query(`update fetch_job_items set state = 'cancelled' where tenant_id = $1 and job_id = $2 and state = 'pending'`, [tenant, jobId]);
+}
+
+export interface Progress extends Sums {
+  readonly items: number;
+  readonly pending: number;
+  readonly cancelled: number;
+  /** What the pending ones may still ask the upstream for. */
+  readonly callsLeft: number;
+}
+
+/** Counted when asked for and kept nowhere: ten thousand rows are counted in a few ms, a counter would be locked by every item. */
+export async function progressOf(sql: Sql, tenant: TenantId, jobIds: readonly string[]): Promise<Map<string, Progress>> {
+  const { rows } = await sql.query<Progress & { job_id: string }>(
+    `select job_id, count(*)::int as items, count(*) filter (where state = 'done')::int as succeeded,
+       count(*) filter (where state = 'failed')::int as failed, count(*) filter (where state = 'pending')::int as pending,
+       count(*) filter (where state = 'cancelled')::int as cancelled, coalesce(sum(credits), 0)::int as "chargedCredits",
+       count(*) filter (where cache in ('hit', 'coalesced', 'stale'))::int as "cacheHits",
+       coalesce(sum(pages - page + 1) filter (where state = 'pending'), 0)::int as "callsLeft"
+     from fetch_job_items where tenant_id = $1 and job_id = any ($2) group by job_id`,
+    [tenant, jobIds],
+  );
+  return new Map(rows.map(({ job_id, ...progress }) => [job_id, progress]));
+}
+
+export const NOTHING_YET: Progress = { items: 0, pending: 0, cancelled: 0, callsLeft: 0, succeeded: 0, failed: 0, chargedCredits: 0, cacheHits: 0 };

@@ -1,0 +1,176 @@
+import type { Tables } from '../tables';
+import { rfc3339, utcDay, utcMonth, type Clock, type TenantId } from '@weir/kernel';
+import { tenantPolicies } from '@weir/limiter';
+import type { Catalog } from '@weir/upstream-catalog';
+import type { Caller } from '../call/access';
+import type { DataPlane } from '../call/call';
+import type { KeyChoice, KeyOwner } from '../call/key-choice';
+import { finishOf, type Load } from './forecast';
+import type { JobItem } from './job-form';
+
+/** What a job would cost, and when it would be done: told before it is made. */
+export interface Quote {
+  readonly items: number;
+  /** Charged to the tenant: as expected, and if nothing of it is in the cache and every page is there. */
+  readonly credits: { readonly expected: number; readonly atMost: number };
+  readonly expectedCacheHits: number;
+  readonly key: KeyOwner;
+  /** Null: not within a week. */
+  readonly finishesAt: string | null;
+  readonly finishBy: string;
+  readonly inTime: boolean;
+  /** The same in a sentence. */
+  readonly verdict: string;
+}
+
+/** A backlog that is known: jobs that wait, and schedules whose time comes. */
+export interface Backlog {
+  readonly tenantId: TenantId;
+  readonly keyOwner: KeyOwner;
+  readonly from: number;
+  readonly calls: number;
+}
+
+export interface QuoteParts {
+  readonly tables: Tables;
+  readonly catalog: Catalog;
+  readonly keysOf: DataPlane['keysOf'];
+  /** When the cache's answer came from the upstream, ms; undefined: it has none. */
+  readonly cachedAt: (caller: Caller, keys: KeyChoice, item: JobItem) => Promise<number | undefined>;
+  /** Of all tenants, this one's among them. */
+  readonly backlogs: () => Promise<readonly Backlog[]>;
+  readonly clock: Clock;
+}
+
+export interface QuoteRequest {
+  readonly caller: Caller;
+  readonly items: readonly JobItem[];
+  /** ms; how old an answer may be; undefined: as the catalog says. */
+  readonly maxAgeMs: number | undefined;
+  /** ms since the epoch; undefined: the end of the night. */
+  readonly finishBy: number | undefined;
+}
+
+const WEEK_MS = 7 * 86_400_000;
+const DAY_MS = 86_400_000;
+const NIGHT_ENDS_HOUR = 6;
+/** Looked up in the cache; more are judged by these. */
+const SAMPLE = 200;
+const MOST_BACKLOGS = 2_000;
+
+export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promise<Quote> {
+  const { tables, catalog, clock } = parts;
+
+  return async function quote({ caller, items, maxAgeMs, finishBy = endOfNight(clock()) }) {
+    const now = clock();
+    const keys = parts.keysOf(caller);
+    const { hitPrice, coalescedPrice } = caller.plan.terms;
+    const fresh = freshItems(items);
+    const repeated = items.length - fresh.length;
+    // in what the job would take without the cache: an answer that is there now may be too old when its turn comes
+    const slowest = await finish(caller, keys, callsOf(fresh), now);
+    const hits = Math.round((await cached(caller, keys, fresh, maxAgeMs, now, slowest)) * fresh.length);
+    const perItem = creditsOf(fresh) / Math.max(1, fresh.length);
+    const atMost = items.reduce((sum, { endpoint, pages }) => sum + endpoint.credits * pages, 0);
+    const expected = Math.round((fresh.length - hits) * perItem + hits * hitPrice + repeated * coalescedPrice);
+    const calls = (callsOf(fresh) * (fresh.length - hits)) / Math.max(1, fresh.length);
+    const finishesAt = await finish(caller, keys, calls, now);
+    const inTime = finishesAt !== undefined && finishesAt <= finishBy;
+    return {
+      items: items.length,
+      credits: { expected, atMost: Math.max(atMost, expected) },
+      expectedCacheHits: hits + repeated,
+      key: keys.owner,
+      finishesAt: finishesAt === undefined ? null : rfc3339(Math.round(finishesAt)),
+      finishBy: rfc3339(finishBy),
+      inTime,
+      verdict: verdictOf(finishesAt, inTime, keys.owner),
+    };
+  };
+
+  async function finish(caller: Caller, keys: KeyChoice, calls: number, now: number): Promise<number | undefined> {
+    const owner = keys.owner;
+    const all = (await parts.backlogs()).filter((backlog) => backlog.keyOwner === owner);
+    const ofMine = all.filter(({ tenantId }) => tenantId === caller.tenant.id);
+    // its jobs run one after the other: what waits already is ahead
+    const ahead = ofMine.reduce((sum, backlog) => sum + (backlog.from <= now ? backlog.calls : 0), 0);
+    const others = owner === 'own' ? [] : all.filter(({ tenantId }) => tenantId !== caller.tenant.id).slice(0, MOST_BACKLOGS);
+    const loads: [Load, ...Load[]] = [
+      loadOf(caller.tenant.id, ahead + calls, now, now) ?? { from: now, calls: ahead + calls, weight: 1, perMinute: Infinity, leftToday: Infinity, perDay: Infinity },
+      ...others.flatMap(({ tenantId, calls, from }) => loadOf(tenantId, calls, from, now) ?? []),
+    ];
+    return finishOf(loads, perMinuteOf(keys), now, now + WEEK_MS);
+  }
+
+  function perMinuteOf({ candidates, owner }: KeyChoice): number {
+    return candidates
+      .filter((candidate) => candidate.owner === owner)
+      .reduce((sum, { key }) => sum + (tables.ceilings.get(key.id) ?? catalog.keyRate).perMinute, 0);
+  }
+
+  /** By the tenant's plan, its overrides, and what metering has counted today; undefined: the tenant is not known any more. */
+  function loadOf(tenantId: TenantId, calls: number, from: number, now: number): Load | undefined {
+    try {
+      const tenant = tables.tenant(tenantId);
+      const { terms } = tables.plan(tenant.plan);
+      const overrides = tables.policies.get(tenantId)?.overrides ?? [];
+      const { enforced } = tenantPolicies({ terms, overrides, endpoints: [], leaseMs: 1, now });
+      const { bucket, dailyCredits: perDay = Infinity, monthlyCredits: perMonth = Infinity } = enforced;
+      const used = tables.quotas.get(tenantId);
+      const today = perDay - (used?.day === utcDay(now) ? used.dayCredits : 0);
+      const month = perMonth - (used?.month === utcMonth(now) ? used.monthCredits : 0);
+      return { from, calls, weight: terms.weight, perMinute: bucket.refillPerSecond * 60, leftToday: Math.min(today, month), perDay: Math.min(perDay, month) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The share of the items whose answer the cache has and will still have when their turn comes. */
+  async function cached(
+    caller: Caller,
+    keys: KeyChoice,
+    items: readonly JobItem[],
+    maxAgeMs: number | undefined,
+    now: number,
+    finishesAt: number | undefined,
+  ): Promise<number> {
+    const step = Math.max(1, Math.ceil(items.length / SAMPLE));
+    const sample = items.filter((_, index) => index % step === 0);
+    const takesMs = (finishesAt ?? now + DAY_MS) - now;
+    const there = await Promise.all(
+      sample.map(async (item, index) => {
+        const acceptedMs = Math.min(maxAgeMs ?? Infinity, item.endpoint.lifetimeSeconds * 1_000);
+        if (acceptedMs <= 0) return false;
+        const at = await parts.cachedAt(caller, keys, item);
+        return at !== undefined && at + acceptedMs > now + (takesMs * index) / sample.length;
+      }),
+    );
+    return there.filter(Boolean).length / Math.max(1, there.length);
+  }
+}
+
+/** Of equal items the first is fetched; the others have its answer, if it may be kept at all. */
+function freshItems(items: readonly JobItem[]): JobItem[] {
+  const seen = new Set<string>();
+  return items.filter(({ endpoint, query }) => {
+    if (endpoint.lifetimeSeconds === 0) return true;
+    const name = `${endpoint.id}?${query}`;
+    return !seen.has(name) && seen.add(name);
+  });
+}
+
+export const callsOf = (items: readonly JobItem[]): number => items.reduce((sum, { pages }) => sum + pages, 0);
+const creditsOf = (items: readonly JobItem[]): number => items.reduce((sum, { endpoint, pages }) => sum + endpoint.credits * pages, 0);
+
+/** The next 06:00 UTC. */
+export function endOfNight(now: number): number {
+  const today = Math.floor(now / DAY_MS) * DAY_MS + NIGHT_ENDS_HOUR * 3_600_000;
+  return today > now ? today : today + DAY_MS;
+}
+
+function verdictOf(finishesAt: number | undefined, inTime: boolean, owner: KeyOwner): string {
+  const key = owner === 'own' ? 'this key' : "the platform's keys";
+  if (finishesAt === undefined) return `Will not finish within a week on ${key}.`;
+  const at = rfc3339(Math.round(finishesAt / 1_000) * 1_000).replace('.000Z', 'Z');
+  return inTime ? `Will finish at about ${at}.` : `Will not finish tonight on ${key}: at about ${at}.`;
+}
