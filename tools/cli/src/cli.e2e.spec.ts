@@ -1,7 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { eventually } from '@weir/testing';
 import { weir as run, type Run } from './testing/run';
 
 const ROOT = resolve(__dirname, '../../..');
@@ -103,6 +104,28 @@ describe('weir against a running Weir', () => {
     expect(await json(['tenants', 'import', archive])).toMatchObject({ id: made.tenantId, slug: 'comes-back', status: 'active' });
     expect((await weir(['events', 'verify', '-t', 'comes-back'])).out).toMatch(/events +3/);
   });
+
+  it('V12 its archive brings upstream keys back after a purge only where it was exported with them, for a transfer key that was carried apart', async () => {
+    const made = await json(['tenants', 'create', 'travels', '--plan', 'enterprise', '--wait']);
+    const own = await json(['keys', 'add', '-t', 'travels'], 'tk_live_own');
+    const [key, bare, full] = ['transfer.key', 'bare.weir', 'full.weir'].map((name) => join(dir, name)) as [string, string, string];
+    writeFileSync(key, (await weir(['keys', 'transfer-key'])).out, { mode: 0o600 });
+    expect((await weir(['tenants', 'export', 'travels', '-o', bare])).out).toMatch(/upstream keys +sealed; they open here alone/);
+    expect((await weir(['tenants', 'export', 'travels', '-o', full, '--keys-for', key])).out).toMatch(/upstream keys +sealed; they open here and for who was named/);
+    await weir(['tenants', 'offboard', 'travels']);
+    expect((await weir(['tenants', 'purge', 'travels', '--yes'])).code).toBe(0);
+
+    // the purge destroys the shred key a moment later: until then there is nothing to see
+    await eventually(async () => expect((await weir(['events', 'list', '--platform', '--limit', '0'])).out).toContain('upstream-keys.shredded'));
+    expect((await weir(['tenants', 'import', bare])).out).toMatch(/upstream keys +sealed elsewhere: hand them in anew/);
+    expect(await weir(['keys', 'check', own.id, '-t', made.tenantId])).toMatchObject({ code: 1, err: expect.stringMatching(/^weir: key-shredded/) });
+    expect(await weir(['tenants', 'import', bare, '--keys-only'])).toMatchObject({ code: 1, err: expect.stringContaining('without --keys-for') });
+    expect(await weir(['tenants', 'import', full, '--keys-only'])).toMatchObject({ code: 1, err: expect.stringMatching(/^weir: bad-transfer-key/) });
+    expect((await weir(['tenants', 'import', full, '--keys-only', '--transfer-key', key])).out).toMatch(/upstream keys +1 taken over/);
+    expect((await weir(['keys', 'check', own.id, '-t', made.tenantId])).out).toMatch(/last check +accepted/);
+    expect(await weir(['keys', 'kms-key', '-t', made.tenantId])).toMatchObject({ code: 0, out: expect.stringMatching(/KMS key +the platform's/) });
+    expect(await weir(['keys', 'kms-key', 'arn:aws:kms:eu-central-1:123456789012:key/none', '-t', made.tenantId])).toMatchObject({ code: 1, err: expect.stringMatching(/^weir: no-kms/) });
+  }, 20_000);
 
   it('plans and runs migrations, and looks for drift', async () => {
     expect(await weir(['migrations', 'plan'])).toMatchObject({ code: 0, err: 'there are none\n' });

@@ -8,6 +8,7 @@ describe('the route of a path', () => {
     ['/v1/tenants/ten_1', 'tenant-registry'],
     ['/v1/tenants/ten_1/tokens/tok_1/reroll', 'tenant-registry'],
     ['/v1/tenants/ten_1/upstream-keys/key_1/check', 'key-vault'],
+    ['/v1/tenants/ten_1/kms-key', 'key-vault'],
     ['/v1/upstream-keys', 'key-vault'],
     ['/v1/upstream-keys/key_1/shares', 'rate-limiter'],
     ['/v1/tenants/ten_1/limits', 'rate-limiter'],

@@ -85,7 +85,7 @@ describe("the platform's keys", () => {
     const used = (keyId: string, tenantId: string, at: number, admitted = 5) => ({
       topic: DEMAND_TOPIC,
       key: keyId,
-      value: Buffer.from(JSON.stringify({ eventId: newUuid(), keyId, tenantId, minute: at, admitted, refused: {}, waitedMs: 0 })),
+      value: Buffer.from(JSON.stringify({ eventId: newUuid(), keyId, tenantId, minute: at, admitted, refused: {}, promised: 0, waited: 0, waitedMs: 0, longestWaitMs: 0, shadow: {} })),
       headers: { 'content-type': 'application/json' },
     });
     const [moved, silent, longAgo, refused] = ['ten_moved', 'ten_silent', 'ten_longago', 'ten_refused'];

@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import type { CommandContext, TenantId } from '@weir/kernel';
-import { Command, Describes, Needs, Tenant, parse } from '@weir/service-host';
+import { Command, Describes, Needs, NotReplayable, Tenant, parse } from '@weir/service-host';
 import { z } from 'zod';
 import { kmsKeyArn } from '../own-kms-key/own-kms-key.http';
 import { keyPackage, transferKey } from './key-package';
@@ -15,6 +15,8 @@ export class KeyTransfersController {
 
   @Post('hand-over')
   @HttpCode(200)
+  // kept in a table for replays it would be in the backups
+  @NotReplayable('The package is kept nowhere: hand the keys over again.')
   @Needs('operator', "Wrap the tenant's data keys for another installation, so that its upstream keys open there with its archive")
   @Describes({ body: recipient, responses: { 200: { description: 'The package that goes with the archive' } } })
   handOver(@Tenant() tenant: TenantId, @Body(parse(recipient)) to: z.infer<typeof recipient>, @Command() context: CommandContext) {

@@ -11,10 +11,12 @@ const LIST: Column[] = [
 ];
 const ONE: Column[] = [
   ...LIST,
+  ['of tenant', 'tenantId'],
   ['secrets', 'report.totals.blobs'],
   ['left under the old', 'report.totals.leftUnderOld'],
   ['unreadable', 'report.totals.unreadable'],
   ['now under', 'report.kekId'],
+  ['own KMS keys', ({ report }: Json) => ((report?.tenants ?? []) as Json[]).filter((one) => one.kekId !== report.kekId).length || undefined],
   ['trouble', ({ troubles }: Json) => (troubles.length === 0 ? undefined : troubles.map((one: Json) => `${one.tenantId}: ${one.error} (${one.tries} tries)`).join('\n'))],
   ['signature', signatureOf],
 ];
@@ -36,8 +38,15 @@ export const rotateAllOptions = <T>(y: Argv<T>) =>
     .option('wait', { type: 'boolean', describe: 'Until it has ended' });
 
 export async function rotateAll(context: Context, { of, wait }: { of?: readonly string[] | undefined; wait?: boolean | undefined }): Promise<void> {
-  let rotation = await context.api.post('/v1/key-rotations', { body: of === undefined ? {} : { of } });
-  while (wait === true && rotation.status === 'running') {
+  const rotation = await context.api.post('/v1/key-rotations', { body: of === undefined ? {} : { of } });
+  if (wait === true) await followRotation(context, rotation);
+  else ended(context, rotation);
+}
+
+/** Comes back when it has ended. */
+export async function followRotation(context: Context, begun: Json): Promise<void> {
+  let rotation = begun;
+  while (rotation.status === 'running') {
     await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
     rotation = await context.api.get(`/v1/key-rotations/${part(String(rotation.id))}`);
   }

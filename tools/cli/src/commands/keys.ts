@@ -3,7 +3,8 @@ import type { Json } from '../api';
 import { limitOption, part, tenantOption, type Commands, type Context } from '../context';
 import { BadNews, UsageError } from '../failures';
 import { readSecret } from '../io';
-import { rotateAll, rotateAllOptions } from './key-rotations';
+import { newTransferKey } from '../transfer-key';
+import { followRotation, rotateAll, rotateAllOptions } from './key-rotations';
 import type { Column } from '../output';
 
 const last4 = (key: Json): string => `…${key.last4 ?? ''}`;
@@ -16,6 +17,8 @@ const ONE: Column[] = [
 const CREDITS: Column[] = [['key', 'keyId'], ['left', 'left'], ['asked', 'askedAt'], ['a day', 'perDay'], ['end', 'endsAt']];
 const RECEIPT: Column[] = [['tenant', 'tenantId'], ['keys', 'keys'], ['data keys', 'dataKeys'], ['shred key', ({ shredKey }: Json) => `${shredKey.destroyed === true ? 'destroyed' : 'there was none'} (${shredKey.kept})`], ['at', 'at']];
 const TOUCHED: Column[] = [['tenant', 'tenantId'], ['last call', 'lastUsedAt'], ['moved to', ({ movedTo }: Json) => movedTo.map((one: Json) => one.keyId)]];
+
+const KMS_KEY: Column[] = [['tenant', 'tenantId'], ['KMS key', ({ kmsKeyId }: Json) => kmsKeyId ?? "the platform's"], ['rotation', 'rotation.id']];
 
 const platformPath = (key: string): string => `/v1/upstream-keys/${part(key)}`;
 
@@ -76,8 +79,31 @@ export const keys: Commands = (cli, act) =>
       .command('shred', 'Destroy all keys of a tenant for good, in every backup too', (o) => o, act(async (context, argv) =>
         context.out.record(RECEIPT, await context.api.post(`/v1/tenants/${await context.tenant(argv.tenant)}/upstream-keys/shred`)),
       ))
+      .command(
+        'kms-key [arn]',
+        'Show under which KMS key the data keys of a tenant are made, or make them under one of its own',
+        (o) =>
+          o
+            .positional('arn', { type: 'string', describe: 'Of the tenant’s KMS key, whose policy allows the vault and the fetcher' })
+            .option('clear', { type: 'boolean', describe: 'Back under the platform’s' })
+            .conflicts('clear', 'arn')
+            .option('wait', { type: 'boolean', default: true, describe: 'Come back when everything sealed is under it' }),
+        act((context, argv) => kmsKey(context, argv)),
+      )
+      .command('transfer-key', 'Make a transfer key, for `tenants export --keys-for` and `tenants import --transfer-key`; carry it apart from the archive', (o) => o, act(async ({ io }) =>
+        void io.stdout.write(`${newTransferKey()}\n`),
+      ))
       .demandCommand(1, 'keys: what about them?'),
   );
+
+async function kmsKey(context: Context, argv: Of & { arn?: string | undefined; clear?: boolean | undefined; wait: boolean }): Promise<void> {
+  const { api, out } = context;
+  const path = `/v1/tenants/${await context.tenant(argv.tenant)}/kms-key`;
+  if (argv.arn === undefined && argv.clear !== true) return out.record(KMS_KEY, await api.get(path));
+  const set = argv.clear === true ? await api.delete(path) : await api.put(path, { body: { kmsKeyId: argv.arn } });
+  if (argv.wait) await followRotation(context, set.rotation);
+  else out.record(KMS_KEY, set);
+}
 
 interface Of {
   tenant?: string | undefined;

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Argv } from 'yargs';
@@ -6,6 +6,7 @@ import type { Json } from '../api';
 import { readArchive } from '../archive-file';
 import { part, type Act, type Context, type Global } from '../context';
 import { BadNews, UsageError } from '../failures';
+import { readTransferKey } from '../transfer-key';
 import type { Column } from '../output';
 
 const OPERATION: Column[] = [['operation', 'id'], ['status', 'status'], ['tenant', 'tenantId'], ['detail', 'detail'], ['placement', 'tenant.placement'], ['created', 'createdAt'], ['finished', 'finishedAt']];
@@ -15,7 +16,7 @@ const ISOLATION: Column[] = [
   ['row security', (body) => (body.tables.every((table: Json) => table.rowSecurity === 'forced') ? 'forced on all' : `off on ${body.tables.filter((table: Json) => table.rowSecurity !== 'forced').map((table: Json) => table.name)}`)],
   ['others with rights', (body) => (body.others.length === 0 ? 'nobody' : body.others)], ['migrations missing', (body) => (body.migration.missing.length === 0 ? 'none' : body.migration.missing)],
 ];
-const IMPORTED: Column[] = [['id', 'id'], ['slug', 'slug'], ['name', 'name'], ['status', 'status'], ['placement', 'placement'], ['version', 'version']];
+const IMPORTED: Column[] = [['id', 'id'], ['slug', 'slug'], ['name', 'name'], ['status', 'status'], ['placement', 'placement'], ['version', 'version'], ['upstream keys', 'keys']];
 
 const PART = 'application/vnd.weir.tenant-part';
 const LONGEST_PREFER_S = 30;
@@ -56,14 +57,23 @@ export const tenantPlaces = (cli: Argv<Global>, act: Act): Argv<Global> =>
     .command(
       'export <tenant>',
       'Write it to a file: its log and all its tables. Suspend it first if it is to go on elsewhere',
-      (o) => tenantArgument(o).option('output', { alias: 'o', type: 'string', demandOption: true, describe: 'The file' }),
+      (o) =>
+        tenantArgument(o)
+          .option('output', { alias: 'o', type: 'string', demandOption: true, describe: 'The file' })
+          .option('keys-for', { type: 'string', describe: 'Let its upstream keys open elsewhere: the ARN of the other installation’s KMS key, or the file of a transfer key' })
+          .example('$0 tenants export acme -o acme.weir --keys-for arn:aws:kms:eu-central-1:123456789012:key/…', '')
+          .example('$0 tenants export acme -o acme.weir --keys-for transfer.key', 'made by `weir keys transfer-key`'),
       act((context, argv) => exportTo(context, argv)),
     )
     .command(
       'import <file>',
       'Take one in from a file; again after a break it goes on where it was',
-      (o) => o.positional('file', { type: 'string', demandOption: true }),
-      act((context, argv) => importFrom(context, argv.file)),
+      (o) =>
+        o
+          .positional('file', { type: 'string', demandOption: true })
+          .option('transfer-key', { type: 'string', describe: 'The file of the transfer key that its keys were exported for' })
+          .option('keys-only', { type: 'boolean', describe: 'The tenant is in already, and its upstream keys are not' }),
+      act((context, argv) => importFrom(context, argv)),
     );
 
 async function follow({ api, out }: Context, begun: Json, wait: boolean): Promise<void> {
@@ -76,13 +86,17 @@ async function follow({ api, out }: Context, begun: Json, wait: boolean): Promis
   if (operation.status === 'failed') throw new BadNews(`it failed: ${operation.detail}`);
 }
 
-async function exportTo({ api, out, tenant }: Context, argv: { tenant: string; output: string }): Promise<void> {
+async function exportTo({ api, out, tenant }: Context, argv: { tenant: string; output: string; keysFor?: string | undefined }): Promise<void> {
+  const id = await tenant(argv.tenant);
   const unfinished = `${argv.output}.part`;
   const file = await open(unfinished, 'w', 0o600).catch((error: Error) => {
     throw new BadNews(`cannot write ${unfinished}: ${error.message}`);
   });
   try {
-    await api.stream(`/v1/tenants/${await tenant(argv.tenant)}/export`, {}, file.createWriteStream(), { end: true });
+    // first, so that the archive's log says so
+    const keys = argv.keysFor === undefined ? undefined : await api.post(`/v1/tenants/${id}/upstream-keys/hand-over`, { body: recipientOf(argv.keysFor) });
+    await api.stream(`/v1/tenants/${id}/export`, {}, file.createWriteStream(), { end: true });
+    if (keys !== undefined) appendFileSync(unfinished, `${JSON.stringify({ keys })}\n`);
     // an archive without its end is none
     for await (const piece of readArchive(unfinished)) void piece;
     renameSync(unfinished, argv.output);
@@ -90,21 +104,35 @@ async function exportTo({ api, out, tenant }: Context, argv: { tenant: string; o
     rmSync(unfinished, { force: true });
     throw error;
   }
-  out.record([['file', 'file'], ['bytes', 'bytes']], { file: argv.output, bytes: statSync(argv.output).size });
+  const keys = argv.keysFor === undefined ? 'sealed; they open here alone (--keys-for carries them)' : 'sealed; they open here and for who was named';
+  out.record([['file', 'file'], ['bytes', 'bytes'], ['upstream keys', 'keys']], { file: argv.output, bytes: statSync(argv.output).size, keys });
 }
 
-async function importFrom({ api, out }: Context, path: string): Promise<void> {
+const recipientOf = (keysFor: string): Json => (keysFor.startsWith('arn:') ? { kmsKeyId: keysFor } : { transferKey: readTransferKey(keysFor) });
+
+async function importFrom({ api, out }: Context, { file: path, transferKey, keysOnly = false }: { file: string; transferKey?: string | undefined; keysOnly?: boolean | undefined }): Promise<void> {
+  const given = transferKey === undefined ? undefined : readTransferKey(transferKey);
   let head: Json;
   let lastPart = 0;
+  let imported: Json;
+  let taken: Json;
   for await (const piece of readArchive(path)) {
     if ('head' in piece) {
       head = piece.head;
+      if (keysOnly) continue;
       ({ lastPart } = await api.post('/v1/tenant-imports', { body: head }));
       if (lastPart > 0) out.note(`${lastPart} parts are in already`);
     } else if ('manifest' in piece) {
-      out.record(IMPORTED, await api.post(`/v1/tenant-imports/${part(head.tenant)}/complete`, { body: { exportedAt: head.exportedAt, manifest: piece.manifest } }));
-    } else if (piece.number > lastPart) {
+      if (keysOnly) continue;
+      imported = await api.post(`/v1/tenant-imports/${part(head.tenant)}/complete`, { body: { exportedAt: head.exportedAt, manifest: piece.manifest } });
+    } else if ('keys' in piece) {
+      taken = await api.post(`/v1/tenants/${part(head.tenant)}/upstream-keys/take-over`, { body: { keys: piece.keys, ...(given === undefined ? {} : { transferKey: given }) } });
+    } else if (!keysOnly && piece.number > lastPart) {
       await api.post(`/v1/tenant-imports/${part(head.tenant)}/parts`, { bytes: { type: PART, data: new Uint8Array(piece.part) } });
     }
+  }  if (keysOnly) {
+    if (taken === undefined) throw new BadNews(`${path} has no keys: it was exported without --keys-for`);
+    imported = await api.get(`/v1/tenants/${part(head.tenant)}`);
   }
+  out.record(IMPORTED, { ...imported, keys: taken === undefined ? 'sealed elsewhere: hand them in anew' : `${taken.secrets} taken over${taken.unreadable > 0 ? `, ${taken.unreadable} unreadable` : ''}` });
 }
