@@ -6,7 +6,7 @@ export { DEMAND_TOPIC, SIGNAL_TOPIC, TOPICS, USAGE_TOPIC, eventsTopic, stateTopi
 export { KEY_MODES, PLACEMENTS, ROLES, type KeyMode, type PlanRef, type Role } from './fields';
 export { tenantState, type TenantEvent, type TenantState } from './tenant';
 export { apiTokenState, type ApiTokenEvent, type ApiTokenState } from './api-token';
-export { money, planState, planTerms, type Money, type PlanEvent, type PlanState, type PlanTerms } from './plan';
+export { billingFault, money, planState, planTerms, type Money, type PlanEvent, type PlanState, type PlanTerms } from './plan';
 export {
   keyCheck,
   upstreamKeyState,
@@ -18,25 +18,18 @@ export {
 } from './upstream-key';
 export {
   LIMIT_NAMES,
-  keyCeilingState,
   limitOverride,
   limitPolicyState,
-  quotaState,
-  type KeyCeilingState,
   type LimitName,
   type LimitOverride,
   type LimitPolicyEvent,
   type LimitPolicyState,
-  type QuotaState,
-} from './limits';
-export {
-  demand,
-  upstreamSignal,
-  usage,
-  type Demand,
-  type UpstreamSignal,
-  type Usage,
-  type UsageOf,
-} from './usage';
-export { type BillingEvent, type BillingException } from './billing';
+} from './limit-policy';
+export { keyCeilingState, type KeyCeilingEvent, type KeyCeilingState } from './key-ceiling';
+export { quotaState, type QuotaState } from './quota';
+export { budgetState, type BudgetState, type BudgetUse } from './budget';
+export { demand, type Demand } from './demand';
+export { upstreamSignal, usage, type UpstreamSignal, type Usage, type UsageOf } from './usage';
+export { type BillingEvent, type BillingException, type InvoiceLine, type InvoicingEvent } from './billing';
 export { type AuditEvent } from './audit';
+export { type FetchJobEvent, type RefreshScheduleEvent } from './fetch-job';

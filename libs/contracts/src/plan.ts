@@ -43,14 +43,34 @@ export const planTerms = z.object({
   seats: plain(z.number().int().positive().nullable()),
   placement: oneOf(...PLACEMENTS),
   billing: z.object({
-    model: oneOf('free', 'flat-seat', 'seat-plus-overage', 'usage', 'own-key-fee'),
-    /** Per credit charged beyond what is included; per seat and per month. */
+    model: oneOf('free', 'flat-seat', 'seat-plus-overage', 'usage', 'own-key-fee', 'graduated', 'profiles'),
+    /** Per unit of credits charged beyond what is included; per seat and per month. */
     perCredit: money(),
     perSeat: money(),
     perMonth: money(),
+    /** Credits of a unit: 1,000 where `perCredit` is the price of a thousand. Shares of a unit are paid as shares. 1 when absent. */
+    creditsPerUnit: plain(z.number().int().positive().max(1e9)).optional(),
+    /** Whether `includedCalls` are the tenant's or each seat's; the tenant's when absent. */
+    includedPer: plain(z.enum(['month', 'seat'])).optional(),
+    /** Of `graduated`: each credit at the price of the tier that it falls into, first tiers first; the last has no end. */
+    tiers: z.array(z.object({ upTo: plain(z.number().int().positive().nullable()), perCredit: money() })).optional(),
+    /** Of `profiles`: what 1,000 profiles cost a month, each refreshed on each of its days. */
+    perThousandProfiles: money().optional(),
   }),
 });
 export type PlanTerms = z.infer<typeof planTerms>;
+
+/** What is wrong with terms of billing whose fields are right one by one; undefined when nothing is. */
+export function billingFault({ model, tiers = [], perThousandProfiles, ...prices }: PlanTerms['billing']): string | undefined {
+  const all = [prices.perCredit, prices.perSeat, prices.perMonth, ...tiers.map(({ perCredit }) => perCredit), ...(perThousandProfiles ? [perThousandProfiles] : [])];
+  if (new Set(all.map(({ currency }) => currency)).size > 1) return 'the prices must be in one currency';
+  if (all.some(({ amount }) => amount.startsWith('-'))) return 'a price is not negative';
+  if (model === 'profiles' && perThousandProfiles === undefined) return 'the model profiles needs perThousandProfiles';
+  if (model !== 'graduated') return undefined;
+  const ends = tiers.map(({ upTo }) => upTo ?? Infinity);
+  if (ends.at(-1) !== Infinity) return 'the model graduated needs tiers, the last of them with upTo null';
+  return ends.every((end, index) => index === 0 || end > (ends[index - 1] as number)) ? undefined : 'each tier must end after the one before';
+}
 
 const topic = eventsTopic('plan');
 export const planVersionDrafted = event(topic, 'plan.version-drafted', 'A version that nobody can be on yet.', {

@@ -3,6 +3,7 @@ import { integer, type Settings } from '@weir/service-host';
 export interface MeteringConfig {
   readonly unsettledAfterMs: number;
   readonly unsettledEveryMs: number;
+  readonly invoiceGraceMs: number;
 }
 
 export const settings: Settings<MeteringConfig> = {
@@ -13,4 +14,5 @@ export const settings: Settings<MeteringConfig> = {
     { min: 1 },
   ),
   unsettledEveryMs: integer('WEIR_UNSETTLED_EVERY_MS', 'How often to look for such holds, ms', 5_000, { min: 10 }),
+  invoiceGraceMs: integer('WEIR_INVOICE_GRACE_MS', "How long after a month's end its invoices wait for late usage before they can be made final, ms", 3_600_000, { min: 0 }),
 };

@@ -1,3 +1,4 @@
+import type { Money } from '@weir/contracts';
 import { AppError, invalid, notFound } from '@weir/kernel';
 
 export const callNotFound = () => notFound('call');
@@ -18,3 +19,18 @@ export const mixedCurrencies = (currencies: readonly string[]) =>
       details: { currencies },
     },
   );
+
+export const periodStillOpen = (month: string) => new AppError('period-open', 'conflict', `${month} has not ended: only a month that has can be closed.`, { details: { month } });
+
+export const invoiceNotFound = () => notFound('invoice');
+
+export const invoiceNotFinal = () => new AppError('invoice-not-final', 'conflict', 'A credit note takes back a final invoice. A draft is replaced by the next run.');
+
+export const creditTooLarge = ({ amount, currency }: Money) =>
+  invalid(`A credit note takes back at most what is left of the invoice: ${amount} ${currency}.`, { left: { amount, currency } });
+
+export const monthNotOver = (month: string, opensAt: string) =>
+  new AppError('month-not-over', 'conflict', `The invoices of ${month} can be made final from ${opensAt} on. Until then POST with {"draft": true}.`, { details: { opensAt } });
+
+export const monthBusy = () =>
+  new AppError('month-busy', 'unavailable', 'Usage of the month is being counted all the time; its invoice could not be closed. Try again.', { retryAfter: 5 });

@@ -1,12 +1,17 @@
 import { limitPolicyState, planState, quotaState } from '@weir/contracts';
+import { closeDataSources, entityWork, openDataSources } from '@weir/entities';
+import { eventLog } from '@weir/event-store';
 import type { ServiceDefinition, ServiceRuntime } from '@weir/service-host';
 import { Gauge } from 'prom-client';
 import { BillingController } from './billing/billing.http';
 import { BillingService } from './billing/billing.service';
 import { CLOCK } from './clock';
 import { settings, type MeteringConfig } from './config';
+import { InvoiceDesk } from './invoice/invoice-desk';
+import { InvoiceMaker } from './invoice/invoice-run';
 import { InvoiceController } from './invoice/invoice.http';
 import { InvoiceService } from './invoice/invoice.service';
+import { ENTITIES } from './invoice/read-models';
 import { QuotaController } from './quota/quota.http';
 import { QuotaService } from './quota/quota.service';
 import { TenantConsumer } from './tenant/tenant.consumer';
@@ -17,18 +22,26 @@ import { UsageConsumer } from './usage/usage.consumer';
 import { UsageController } from './usage/usage.http';
 import { UsageService } from './usage/usage.service';
 
+// for what measures and breaks it
+export { UsageConsumer, UsageLedger };
+
 class MeteringModule {}
 
 /** Counts every credit once: usage, quotas, what each call cost and what a month will. */
 export const definition: ServiceDefinition<MeteringConfig> = {
   name: 'metering',
-  title: 'usage, quotas, unsettled credits, billing terms, invoice previews',
+  title: 'usage, quotas, unsettled credits, billing terms, invoices, the ledger',
   settings,
-  create(runtime, config) {
+  async create(runtime, config) {
     const { work, clock, states, access, common, log } = runtime;
     const ledger = new UsageLedger(work, clock);
     const tenants = new Tenants(work, clock);
-    const billing = new BillingService(runtime.events, access.tenants, states.table(planState), clock);
+    const sources = await openDataSources(common, ENTITIES);
+    runtime.onStop(() => closeDataSources(sources));
+    const entities = entityWork('metering', sources, work, runtime.needs);
+    const events = eventLog(entities);
+    const billing = new BillingService(events, access.tenants, states.table(planState), clock);
+    const invoices = new InvoiceService(entities, billing);
     const quotas = states.table(quotaState);
     const holds = new UnsettledHolds(work, ledger, config.unsettledAfterMs, (error, tenant) =>
       log.error({ err: error, tenant }, 'unsettled holds'),
@@ -55,7 +68,11 @@ export const definition: ServiceDefinition<MeteringConfig> = {
           { provide: UsageService, useValue: new UsageService(work) },
           { provide: QuotaService, useValue: new QuotaService(work, billing, states.table(limitPolicyState), clock) },
           { provide: BillingService, useValue: billing },
-          { provide: InvoiceService, useValue: new InvoiceService(work, billing) },
+          { provide: InvoiceService, useValue: invoices },
+          {
+            provide: InvoiceDesk,
+            useValue: new InvoiceDesk(events, entities, new InvoiceMaker(events, entities, invoices), access.tenants, config.invoiceGraceMs),
+          },
         ],
       },
       start: async () => {

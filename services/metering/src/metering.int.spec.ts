@@ -89,11 +89,11 @@ describe('metering as a service', () => {
       remainingCredits: null,
     });
     const { body: preview } = await get<InvoicePreview>(`/v1/tenants/${own}/invoices/preview`, metering.operator);
-    expect(preview).toMatchObject({ status: 'preview', model: 'seat-plus-overage', chargedCredits: 7, total: eur('0.016') });
+    expect(preview).toMatchObject({ status: 'preview', model: 'seat-plus-overage', chargedCredits: 7, total: eur('0.02') });
     expect(preview.lines).toMatchObject([
       { item: 'seats', quantity: '0' },
       { item: 'credits-included', quantity: '3', amount: eur('0.00') },
-      { item: 'credits', quantity: '4', unitPrice: eur('0.004'), amount: eur('0.016') },
+      { item: 'credits', quantity: '4', unitPrice: eur('0.004'), amount: eur('0.02') },
     ]);
   });
 
@@ -104,7 +104,7 @@ describe('metering as a service', () => {
       apply: ({ key, value }) => void said.set(key, JSON.parse(value?.toString('utf8') ?? 'null')),
     });
     const registered = await metering.tenantOn(PRO);
-    await publishEvent(registered, 'tenant.registered', {});
+    await publishEvent(registered, 'tenant.registered', { plan: { id: `plan-of-${registered}`, version: 1 } });
     const [day, month] = [utcDay(Date.now()), utcMonth(Date.now())];
     await eventually(() =>
       expect(said.get(registered)).toEqual({ tenantId: registered, day, dayCredits: 0, month, monthCredits: 0 }),
@@ -233,7 +233,7 @@ describe('metering as a service', () => {
     const preview = async (period: string) =>
       (await get<InvoicePreview>(`/v1/tenants/${own}/invoices/preview?period=${period}`, metering.operator)).body;
     await eventually(async () =>
-      expect(await preview('2026-09')).toMatchObject({ source: 'exception', model: 'usage', total: eur('49.9245') }),
+      expect(await preview('2026-09')).toMatchObject({ source: 'exception', model: 'usage', total: eur('49.92') }),
     );
     expect(await preview('2026-10')).toMatchObject({ source: 'plan', model: 'seat-plus-overage', total: eur('0.00') });
 

@@ -23,3 +23,13 @@ export function endOfMonth(text: string): string {
 
 /** Days from one to another, both counted. */
 export const spanDays = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
+
+/** Months from one to another, both counted; none when the first is later. */
+export function monthsBetween(from: string, to: string): string[] {
+  const months: string[] = [];
+  for (let month = from; month <= to; month = daysOf(month).before.slice(0, 7)) months.push(month);
+  return months;
+}
+
+/** The UTC day before. */
+export const dayBefore = (text: string): string => rfc3339(Date.parse(`${text}T00:00:00Z`) - 86_400_000).slice(0, 10);

@@ -10,18 +10,6 @@ create table plan_periods (
 );
 select weir.owned_by('plan_periods', 'weir_metering');
 
--- Months whose invoice has its number. What is counted of such a month afterwards is an adjustment: it goes on the next invoice.
--- Read and written under the tenant's counting lock, so that nothing is counted into a month while it closes.
-create table closed_periods (
-  tenant_id  text not null,
-  period     text not null,
-  invoice_id text not null,
-  -- ms since the epoch
-  closed_at  bigint not null,
-  primary key (tenant_id, period)
-);
-select weir.owned_by('closed_periods', 'weir_metering');
-
 create table invoices (
   tenant_id       text not null,
   id              text not null,

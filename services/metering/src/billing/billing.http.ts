@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Put, Res } from '@nestjs/common';
-import { money, planTerms } from '@weir/contracts';
+import { billingFault, planTerms } from '@weir/contracts';
 import type { CommandContext, TenantId } from '@weir/kernel';
 import { Command, Describes, IfMatch, Needs, Tenant, parse } from '@weir/service-host';
 import type { FastifyReply } from 'fastify';
@@ -7,26 +7,18 @@ import { z } from 'zod';
 import { period } from '../period';
 import { BillingService, type BillingView } from './billing.service';
 
-const price = money().strict();
-
 const exception = z
   .strictObject({
-    model: planTerms.shape.billing.shape.model,
+    ...planTerms.shape.billing.shape,
     includedCredits: z.number().int().min(0).max(1e12).default(0),
-    perCredit: price,
-    perSeat: price,
-    perMonth: price,
     from: period,
     until: period.nullable().default(null),
   })
-  .refine(
-    ({ perCredit, perSeat, perMonth }) => perCredit.currency === perSeat.currency && perSeat.currency === perMonth.currency,
-    {
-      message: 'the three prices must be in one currency',
-      path: ['perCredit'],
-    },
-  )
-  .refine(({ from, until }) => until === null || from <= until, { message: 'must not be before from', path: ['until'] });
+  .superRefine((terms, context) => {
+    const fault = billingFault(terms);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, path: ['model'] });
+    if (terms.until !== null && terms.from > terms.until) context.addIssue({ code: 'custom', message: 'must not be before from', path: ['until'] });
+  });
 
 @Controller('v1/tenants/:t/billing')
 export class BillingController {

@@ -1,6 +1,7 @@
 import type { StateTable } from '@weir/access';
 import { staleState } from '@weir/access';
 import type { BillingEvent, BillingException, PlanRef, PlanState, PlanTerms, TenantState } from '@weir/contracts';
+import type { EntitySql } from '@weir/entities';
 import type { EventLog } from '@weir/event-store';
 import { utcMonth, type Clock, type CommandContext, type TenantId } from '@weir/kernel';
 import { billing, setException, termsFor, type Billing, type TermsInForce } from './billing';
@@ -17,7 +18,7 @@ export interface BillingView extends TermsInForce {
 
 export class BillingService {
   constructor(
-    private readonly events: EventLog,
+    private readonly events: EventLog<EntitySql>,
     private readonly tenants: StateTable<TenantState>,
     private readonly plans: StateTable<PlanState>,
     private readonly clock: Clock,
@@ -50,6 +51,14 @@ export class BillingService {
     const { state } = await this.load(tenant);
     const { ref, terms } = this.planOf(tenant);
     return { plan: ref, ...termsFor(month, state, terms) };
+  }
+
+  /** Of one plan that the tenant is or was on; an exception for the month comes before it. */
+  async termsOn(tenant: TenantId, month: string, { id, version }: PlanRef): Promise<TermsInForce> {
+    const plan = this.plans.get(`${id}@${version}`);
+    if (plan === undefined) throw staleState('A plan of that month is not known here yet. Try again in a moment.');
+    const { state } = await this.load(tenant);
+    return termsFor(month, state, plan.terms);
   }
 
   /** The version of the plan that the tenant is on, as the state topics tell it. */

@@ -1,33 +1,30 @@
 import type { Money } from '@weir/contracts';
+import { Decimal } from 'decimal.js';
 
-/** Decimal digits that an amount may have; amounts are whole numbers of the millionth part of the currency's unit. */
-const SCALE = 6;
-const UNIT = 10n ** BigInt(SCALE);
+/** Wide enough for the largest price times the largest count, with the digits of a month's share behind the point. */
+const Exact = Decimal.clone({ precision: 60, rounding: Decimal.ROUND_HALF_UP });
 
-/** `12.34` as 12340000n. The text is one that the contract `money` takes: at most six decimal digits. */
-export function parseAmount(text: string): bigint {
-  const [whole = '0', fraction = ''] = text.replace('-', '').split('.');
-  const value = BigInt(whole) * UNIT + BigInt(fraction.padEnd(SCALE, '0'));
-  return text.startsWith('-') ? -value : value;
+/** Digits behind the point of a currency's smallest unit, as ISO 4217 has them: 2 for EUR, 0 for JPY, 3 for BHD. */
+export function minorDigits(currency: string): number {
+  const { maximumFractionDigits } = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions();
+  return maximumFractionDigits ?? 2;
 }
 
-/** Exact, and with two decimal digits at least: `12.30`, `0.004`. */
-export function formatAmount(value: bigint): string {
-  const digits = (value < 0n ? -value : value).toString().padStart(SCALE + 1, '0');
-  const fraction = digits.slice(-SCALE).replace(/0{1,4}$/, '');
-  return `${value < 0n ? '-' : ''}${digits.slice(0, -SCALE)}.${fraction}`;
-}
+/** A count or a price as a number that does not round by itself. */
+export const exactly = (value: string | bigint | number): Decimal => new Exact(typeof value === 'bigint' ? value.toString() : value);
 
-/** A price times a whole number of things: exact, since neither has more digits than the scale. */
-export const times = (price: Money, quantity: bigint): Money => ({
-  amount: formatAmount(parseAmount(price.amount) * quantity),
-  currency: price.currency,
-});
+/** An amount in whole smallest units, rounded half up (away from zero), where it may be kept and added. */
+export const toMinor = (amount: Decimal, currency: string): bigint => BigInt(new Exact(amount).times(new Exact(10).pow(minorDigits(currency))).toFixed(0));
 
-export const isZero = ({ amount }: Money): boolean => parseAmount(amount) === 0n;
+/** `{amount: "12.30", currency: "EUR"}` of 1230n. */
+export const fromMinor = (minor: bigint, currency: string): Money => {
+  const digits = minorDigits(currency);
+  return { amount: exactly(minor).div(exactly(10).pow(digits)).toFixed(digits), currency };
+};
 
-/** Of one currency. */
-export const total = (amounts: readonly Money[], currency: string): Money => ({
-  amount: formatAmount(amounts.reduce((sum, { amount }) => sum + parseAmount(amount), 0n)),
-  currency,
-});
+export const minorOf = ({ amount, currency }: Money): bigint => toMinor(exactly(amount), currency);
+
+export const isZero = ({ amount }: Money): boolean => exactly(amount).isZero();
+
+/** Of one currency, each in whole smallest units. */
+export const total = (amounts: readonly Money[], currency: string): Money => fromMinor(amounts.reduce((sum, each) => sum + minorOf(each), 0n), currency);

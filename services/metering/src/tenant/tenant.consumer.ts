@@ -8,8 +8,9 @@ import { Tenants } from './tenants';
 import { z } from 'zod';
 
 const member = z.object({ memberId: z.string() });
+const planned = z.object({ plan: z.object({ id: z.string(), version: z.number().int() }) });
 
-/** What metering must know of tenants' lives: that they are there, and how many seats they have. */
+/** What metering must know of tenants' lives: that they are there, which plan they are on, and how many seats they have. */
 @Controller()
 export class TenantConsumer {
   constructor(private readonly tenants: Tenants) {}
@@ -25,10 +26,13 @@ export class TenantConsumer {
   private async apply(event: CloudEvent): Promise<void> {
     switch (event.type) {
       case 'tenant.registered':
-        return this.tenants.welcome(tenantOf(event));
+        await this.tenants.welcome(tenantOf(event));
+        return this.tenants.plan(tenantOf(event), event.id, Date.parse(event.time), planOf(event));
+      case 'tenant.plan-changed':
+        return this.tenants.plan(tenantOf(event), event.id, Date.parse(event.time), planOf(event));
       case 'member.added':
       case 'member.removed':
-        return this.tenants.seat(tenantOf(event), memberOf(event), event.type === 'member.added');
+        return this.tenants.seat(tenantOf(event), memberOf(event), event.type === 'member.added', Date.parse(event.time));
       default:
         return undefined;
     }
@@ -42,3 +46,4 @@ function tenantOf({ tenantId, id }: CloudEvent) {
 }
 
 const memberOf = (event: CloudEvent): string => member.parse(JSON.parse(event.data.toString('utf8'))).memberId;
+const planOf = (event: CloudEvent) => planned.parse(JSON.parse(event.data.toString('utf8'))).plan;

@@ -1,12 +1,15 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { planTerms } from '@weir/contracts';
+import { billingFault, planTerms } from '@weir/contracts';
 import type { CommandContext } from '@weir/kernel';
 import { Command, Describes, Needs, parse } from '@weir/service-host';
 import { z } from 'zod';
 import { PlanService } from './plan.service';
 
 const planId = z.string().regex(/^[a-z][a-z0-9-]{1,58}$/, 'a plan id has 2 to 59 characters: a to z, 0 to 9 and hyphens');
-const terms = planTerms.strict();
+const terms = planTerms.strict().superRefine(({ billing }, context) => {
+  const fault = billingFault(billing);
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, path: ['billing'] });
+});
 const createPlan = z.strictObject({ id: planId, terms });
 const createVersion = z.strictObject({ terms });
 const publishPlan = z.strictObject({ version: z.number().int().positive().optional() });
