@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { record } from './contract';
 import { KEY_MODES, count, keyId, oneOf, tenantId, text, timestamp } from './fields';
 import { plain } from './privacy';
-import { DEMAND_TOPIC, SIGNAL_TOPIC, USAGE_TOPIC } from './topics';
+import { SIGNAL_TOPIC, USAGE_TOPIC } from './topics';
 
 /**
  * One record per fate of an attempt to call the upstream, and one per answer that needed none. The two equations stand on it:
@@ -84,28 +84,13 @@ export const upstreamSignal = record(
     keyVersion: plain(z.number().int().positive()),
     owner: tenantId(),
     tenantId: tenantId(),
-    signal: oneOf('unauthorized', 'depleted', 'rate-limited', 'accepted'),
+    signal: oneOf('unauthorized', 'depleted', 'rate-limited', 'rate-stated', 'accepted'),
     endpoint: text(),
     retryAfterMs: plain(z.number().int().nonnegative().nullable()),
+    /** Calls a minute that the upstream's headers grant the key, where they say so. */
+    statedPerMinute: plain(z.number().positive().nullable().optional()),
     requestId: text(),
     at: timestamp(),
   }),
 );
 export type UpstreamSignal = z.infer<typeof upstreamSignal.schema>;
-
-export const demand = record(
-  DEMAND_TOPIC,
-  'demand',
-  'Per minute, tenant and key: admitted, refused by limit, waited.',
-  z.object({
-    eventId: text(),
-    keyId: plain(z.string()),
-    tenantId: tenantId(),
-    /** Start of the minute, ms. */
-    minute: timestamp(),
-    admitted: count(),
-    refused: plain(z.record(z.string(), z.number().int().nonnegative())),
-    waitedMs: count(),
-  }),
-);
-export type Demand = z.infer<typeof demand.schema>;

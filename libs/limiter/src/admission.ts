@@ -1,5 +1,5 @@
 import { sleep } from '@weir/kernel';
-import type { Admission, Admitted, KeyRef, KeyTake, LimiterStore, Refused, Standing, TenantRef, TenantTake } from './port';
+import type { Admission, Admitted, KeyRef, KeyTake, LimiterStore, Refused, SlotRef, Standing, TenantRef, TenantTake } from './port';
 
 /** A call that was let in: what it holds, and the limits as they stand. */
 export interface Pass extends Admitted {
@@ -36,6 +36,8 @@ export interface Admissions {
   forKey(pass: Pass, step: KeyStep, hold?: Hold): Promise<Pass | Refused>;
   /** Nothing was sent: all of it goes back. */
   giveBack(pass: Pass): Promise<void>;
+  /** Nobody will come for a slot of a refusal. */
+  drop(slot: SlotRef): Promise<void>;
   /** The call is over and cost the tenant `credits`. */
   settle(pass: Pass, credits: number): Promise<void>;
 }
@@ -104,6 +106,7 @@ export function createAdmission(store: LimiterStore, options: { wait?: typeof sl
     },
 
     giveBack,
+    drop: (slot) => store.drop(slot),
 
     async settle({ tenant, key }, credits) {
       await Promise.all([store.settle(tenantRef(tenant), credits), key && store.settle(keyRef(key), 0)]);

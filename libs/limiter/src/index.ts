@@ -26,4 +26,5 @@ export {
   type TenantTake,
 } from './port';
 export { redisLimiterStore } from './redis-store';
-export { activeOverrides, keyLimits, tenantLimits, type TenantPolicy } from './tenant-limits';
+export { activeOverrides, names, overrideOf } from './overrides';
+export { NO_BUCKET, keyLimits, shadowOf, tenantPolicies, type TenantPolicies, type TenantPolicy } from './tenant-limits';

@@ -27,6 +27,12 @@ interface Pair<T> {
   readonly shadow: T | undefined;
 }
 
+/** In the shadow each limit decides for itself: what another one would have refused counts there alone. */
+const SHADOWED: TenantLimits['shadow'] = ['tenant-bucket', 'endpoint-bucket', 'daily-quota', 'monthly-quota', 'concurrency'];
+
+/** Where a project's limits of the shadow are counted: beside its own, so that the two never meet. */
+export const shadowOf = (project: string): string => `${project}~shadow`;
+
 /** Stands where a bucket must be and none shall limit: more than one process can take. */
 export const NO_BUCKET: Bucket = { capacity: MAX_CAPACITY, refillPerSecond: 1e9 };
 
@@ -77,7 +83,8 @@ export function tenantPolicies({ terms, overrides, endpoints, leaseMs, now }: Te
     concurrency: all.concurrency[side],
     leaseMs,
   });
-  return { enforced: limits('enforced'), shadow: active.some(({ shadow }) => shadow) ? limits('shadow') : undefined };
+  const shadow = active.some((override) => override.shadow);
+  return { enforced: limits('enforced'), shadow: shadow ? { ...limits('shadow'), shadow: SHADOWED } : undefined };
 }
 
 /** @param value of the limit under an override of the shadow, or, undefined, under what is in force alone */

@@ -5,12 +5,17 @@ import { settings, type RateLimiterConfig } from './config';
 import { DemandConsumer, DemandProjection } from './demand/demand.projection';
 import { SharesController } from './demand/shares.http';
 import { SharesService } from './demand/shares.service';
-import { KeyCeilingConsumer, KeyCeilings } from './key-ceiling/key-ceiling.reactor';
-import { UpstreamRefusals, UpstreamSignalConsumer } from './key-ceiling/upstream-refusals.projection';
+import { KeyCeilingController } from './key-ceiling/key-ceiling.http';
+import { KeyCeilingReactor } from './key-ceiling/key-ceiling.reactor';
+import { KeyCeilings } from './key-ceiling/key-ceiling.service';
+import { KeysSeen } from './key-ceiling/keys-seen';
+import { UpstreamRefusals } from './key-ceiling/upstream-refusals.projection';
 import { LimitPolicyService } from './limit-policy/limit-policy.service';
 import { LimitsController } from './limit-policy/limits.http';
 
 class RateLimiterModule {}
+
+const RAISE_EVERY_MS = 10_000;
 
 /**
  * Limit policies, ceilings of upstream keys, demand: who is limited by what. Decisions happen in the limiter's store, by the library
@@ -23,7 +28,7 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
   title: 'limit policies and overrides, ceilings and shares of upstream keys',
   settings,
   create(runtime, config) {
-    const { work, events, states, clock, log } = runtime;
+    const { work, events, states, clock, log, onStop } = runtime;
     const tables = {
       tenants: states.table(tenantState),
       plans: states.table(planState),
@@ -33,21 +38,25 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
     const limiter = ports.limiter ?? openStore();
     const demand = new DemandProjection(work, clock, config.demandRetentionMs);
     const refusals = new UpstreamRefusals(work);
+    const ceilings = new KeyCeilings(events, tables.ceilings, clock);
+    const keys = new KeysSeen(tables.ceilings, limiter, clock);
+    const raising = setInterval(() => void ceilings.raise().catch((error: unknown) => log.warn({ err: error }, 'key ceilings')), RAISE_EVERY_MS).unref();
+    onStop(() => clearInterval(raising));
 
     function openStore(): LimiterStore {
       const { store, close } = openLimiterStore(config, (error) => log.warn({ err: error }, 'limiter store'));
-      runtime.onStop(close);
+      onStop(close);
       return store;
     }
 
     return {
       module: {
         module: RateLimiterModule,
-        controllers: [LimitsController, SharesController, KeyCeilingConsumer, UpstreamSignalConsumer, DemandConsumer],
+        controllers: [LimitsController, SharesController, KeyCeilingController, KeyCeilingReactor, DemandConsumer],
         providers: [
-          { provide: LimitPolicyService, useValue: new LimitPolicyService(events, tables, limiter, clock) },
-          { provide: SharesService, useValue: new SharesService(demand, refusals, tables, limiter, clock) },
-          { provide: KeyCeilings, useValue: new KeyCeilings(work) },
+          { provide: LimitPolicyService, useValue: new LimitPolicyService(events, tables, limiter, keys, clock) },
+          { provide: SharesService, useValue: new SharesService(demand, refusals, tables, keys, clock) },
+          { provide: KeyCeilings, useValue: ceilings },
           { provide: UpstreamRefusals, useValue: refusals },
           { provide: DemandProjection, useValue: demand },
         ],

@@ -264,7 +264,11 @@ describe('an upstream key', () => {
       minute,
       admitted: 0,
       refused: {},
+      promised: 0,
+      waited: 0,
       waitedMs: 0,
+      longestWaitMs: 0,
+      shadow: {},
       ...rest,
     });
     const first = asked(heavy, { admitted: 30, refused: { 'upstream-key': 50, 'daily-quota': 3 } });

@@ -1,10 +1,12 @@
 import { staleState, type Access, type StateReader, type StateTable } from '@weir/access';
 import {
+  budgetState,
   keyCeilingState,
   limitPolicyState,
   planState,
   quotaState,
   upstreamKeyState,
+  type BudgetState,
   type KeyCeilingState,
   type LimitPolicyState,
   type PlanRef,
@@ -18,6 +20,7 @@ import type { TenantId } from '@weir/kernel';
 /** What the fetcher knows of the other services' domains, in memory. */
 export interface Tables {
   readonly quotas: StateTable<QuotaState>;
+  readonly budgets: StateTable<BudgetState>;
   readonly policies: StateTable<LimitPolicyState>;
   readonly ceilings: StateTable<KeyCeilingState>;
   /** @throws AppError `stale-state` when its record has not arrived yet */
@@ -32,6 +35,7 @@ export function openTables(states: StateReader, access: Access): Tables {
   const owned = keysByOwner(states.table(upstreamKeyState));
   return {
     quotas: states.table(quotaState),
+    budgets: states.table(budgetState),
     policies: states.table(limitPolicyState),
     ceilings: states.table(keyCeilingState),
     tenant: (id) => access.tenants.get(id) ?? onItsWay('tenant'),

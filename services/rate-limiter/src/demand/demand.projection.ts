@@ -6,13 +6,33 @@ import type { Clock, KeyId, TenantId } from '@weir/kernel';
 import { Consumes } from '@weir/service-host';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 
+type ByLimit = Readonly<Record<string, number>>;
+
 /** What one tenant asked of a key and got, over some minutes. */
 export interface Asked {
   readonly tenantId: TenantId;
   readonly admitted: number;
   /** Calls by the limit that refused them. */
-  readonly refused: Readonly<Record<string, number>>;
+  readonly refused: ByLimit;
+  /** Of the refused: those that were told for certain when they are admitted. */
+  readonly promised: number;
+  /** Calls that were held for a limit, and how long. */
+  readonly waited: number;
   readonly waitedMs: number;
+  readonly longestWaitMs: number;
+  /** Calls that shadow policies would have refused, by limit. */
+  readonly shadow: ByLimit;
+}
+
+interface AskedRow {
+  tenant_id: TenantId;
+  admitted: string;
+  promised: string;
+  waited: string;
+  waited_ms: string;
+  longest_wait_ms: string;
+  refused: ByLimit;
+  shadow: ByLimit;
 }
 
 const SWEEP_EVERY_MS = 60_000;
@@ -41,15 +61,21 @@ export class DemandProjection {
   /** By tenant, most admitted first; minutes from `from` on and before `to`, ms. */
   async askedOf(keyId: KeyId, from: number, to: number): Promise<Asked[]> {
     const { rows } = await this.work.inControl((sql) =>
-      sql.query<{ tenant_id: TenantId; admitted: string; waited_ms: string; refused: Record<string, number> }>(
+      sql.query<AskedRow>(
         `with asked as (
-           select tenant_id, admitted, waited_ms, refused from demand where key_id = $1 and minute >= $2 and minute < $3
+           select * from demand where key_id = $1 and minute >= $2 and minute < $3
          ), by_limit as (
-           select tenant_id, r.key as name, sum(r.value::bigint) as calls from asked, jsonb_each_text(refused) r group by 1, 2
+           select tenant_id, kind, r.key as name, sum(r.value::bigint) as calls
+           from asked, lateral (values ('refused', refused), ('shadow', shadow)) as v (kind, counts), jsonb_each_text(counts) r
+           group by 1, 2, 3
+         ), named as (
+           select tenant_id, kind, jsonb_object_agg(name, calls) as counts from by_limit group by 1, 2
          )
-         select tenant_id, sum(admitted) as admitted, sum(waited_ms) as waited_ms,
-                coalesce((select jsonb_object_agg(name, calls) from by_limit b where b.tenant_id = a.tenant_id), '{}') as refused
-         from asked a group by tenant_id order by sum(admitted) desc, tenant_id`,
+         select a.tenant_id, sum(admitted) as admitted, sum(promised) as promised, sum(waited) as waited, sum(waited_ms) as waited_ms,
+                max(longest_wait_ms) as longest_wait_ms,
+                coalesce((select counts from named n where n.tenant_id = a.tenant_id and kind = 'refused'), '{}') as refused,
+                coalesce((select counts from named n where n.tenant_id = a.tenant_id and kind = 'shadow'), '{}') as shadow
+         from asked a group by a.tenant_id order by sum(admitted) desc, a.tenant_id`,
         [keyId, from, to],
       ),
     );
@@ -57,16 +83,33 @@ export class DemandProjection {
       tenantId: row.tenant_id,
       admitted: Number(row.admitted),
       refused: row.refused,
+      promised: Number(row.promised),
+      waited: Number(row.waited),
       waitedMs: Number(row.waited_ms),
+      longestWaitMs: Number(row.longest_wait_ms),
+      shadow: row.shadow,
     }));
+  }
+
+  /** What shadow policies would have refused of one tenant's calls, over all keys. */
+  async shadowOf(tenantId: TenantId, from: number): Promise<ByLimit> {
+    const { rows } = await this.work.inControl((sql) =>
+      sql.query<{ name: string; calls: string }>(
+        `select r.key as name, sum(r.value::bigint) as calls from demand, jsonb_each_text(shadow) r
+         where tenant_id = $1 and minute >= $2 group by 1`,
+        [tenantId, from],
+      ),
+    );
+    return Object.fromEntries(rows.map(({ name, calls }) => [name, Number(calls)]));
   }
 }
 
 async function insert(sql: Sql, records: readonly Demand[]): Promise<void> {
   if (records.length === 0) return;
   await sql.query(
-    `insert into demand (event_id, key_id, tenant_id, minute, admitted, refused, waited_ms)
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::jsonb[], $7::bigint[])
+    `insert into demand (event_id, key_id, tenant_id, minute, admitted, refused, promised, waited, waited_ms, longest_wait_ms, shadow)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::jsonb[], $7::bigint[], $8::bigint[],
+                          $9::bigint[], $10::bigint[], $11::jsonb[])
      on conflict (event_id) do nothing`,
     [
       records.map((record) => record.eventId),
@@ -75,7 +118,11 @@ async function insert(sql: Sql, records: readonly Demand[]): Promise<void> {
       records.map((record) => record.minute),
       records.map((record) => record.admitted),
       records.map((record) => JSON.stringify(record.refused)),
+      records.map((record) => record.promised),
+      records.map((record) => record.waited),
       records.map((record) => record.waitedMs),
+      records.map((record) => record.longestWaitMs),
+      records.map((record) => JSON.stringify(record.shadow)),
     ],
   );
 }

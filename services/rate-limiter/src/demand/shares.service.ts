@@ -1,15 +1,14 @@
 import type { StateTable } from '@weir/access';
 import type { KeyCeilingState, PlanState, TenantState } from '@weir/contracts';
 import { rfc3339, type Clock, type KeyId, type TenantId } from '@weir/kernel';
-import { keyLimits, type LimiterStore, type Standing } from '@weir/limiter';
-import { tiklive } from '@weir/upstream-catalog';
+import type { Standing } from '@weir/limiter';
 import { keyNotFound } from '../errors';
+import type { KeysSeen } from '../key-ceiling/keys-seen';
 import type { UpstreamRefusal, UpstreamRefusals } from '../key-ceiling/upstream-refusals.projection';
 import type { Asked, DemandProjection } from './demand.projection';
 import { fairDivision, fairnessIndex, type Part } from './fairness';
 
 const MINUTE_MS = 60_000;
-const LEASE_MS = 60_000;
 /** Refusals that mean 'wanted more of this key'; the others are the tenant's own limits. */
 const OF_THE_KEY = ['upstream-key', 'upstream-key-concurrency', 'fair-share', 'upstream'];
 
@@ -31,6 +30,10 @@ export interface Shares {
   readonly tenants: readonly TenantShare[];
   /** Jain's index, 1 = fair; null when nobody asked. */
   readonly fairness: number | null;
+  /** ms that the longest-held call waited. */
+  readonly longestWaitMs: number;
+  /** Of the calls that the key refused, the share that was told for certain when to come back; null when it refused none. */
+  readonly promised: number | null;
 }
 
 export interface ShareTables {
@@ -44,7 +47,7 @@ export class SharesService {
     private readonly demand: DemandProjection,
     private readonly refusals: UpstreamRefusals,
     private readonly tables: ShareTables,
-    private readonly limiter: LimiterStore,
+    private readonly keys: KeysSeen,
     private readonly clock: Clock,
   ) {}
 
@@ -57,7 +60,7 @@ export class SharesService {
     const [asked, lastRefusal, now] = await Promise.all([
       this.demand.askedOf(keyId, from, to),
       this.refusals.last(keyId),
-      this.limiter.inspectKey({ keyId, limits: keyLimits({ ceiling, keyRate: tiklive.keyRate, leaseMs: LEASE_MS }) }),
+      this.keys.standings(ceiling),
     ]);
     const parts = asked.map((each): Part => ({
       admitted: each.admitted,
@@ -78,6 +81,8 @@ export class SharesService {
       lastRefusal,
       tenants: asked.map((each, i) => ({ ...each, weight: parts[i]?.weight ?? 1, fairShare: fair[i] ?? 0 })),
       fairness: fairnessIndex(parts),
+      longestWaitMs: Math.max(0, ...asked.map(({ longestWaitMs }) => longestWaitMs)),
+      promised: promisedShare(asked),
     };
   }
 
@@ -87,4 +92,11 @@ export class SharesService {
   }
 }
 
-const wanted = ({ admitted, refused }: Asked): number => OF_THE_KEY.reduce((sum, name) => sum + (refused[name] ?? 0), admitted);
+const refusedByKey = ({ refused }: Asked): number => OF_THE_KEY.reduce((sum, name) => sum + (refused[name] ?? 0), 0);
+
+const wanted = (asked: Asked): number => asked.admitted + refusedByKey(asked);
+
+function promisedShare(asked: readonly Asked[]): number | null {
+  const refused = asked.reduce((sum, each) => sum + refusedByKey(each), 0);
+  return refused === 0 ? null : asked.reduce((sum, { promised }) => sum + promised, 0) / refused;
+}

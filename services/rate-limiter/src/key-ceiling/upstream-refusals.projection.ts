@@ -1,9 +1,5 @@
-import { Controller } from '@nestjs/common';
-import { Payload } from '@nestjs/microservices';
-import type { BusRecord } from '@weir/bus';
-import { SIGNAL_TOPIC, upstreamSignal, type UpstreamSignal } from '@weir/contracts';
+import type { UpstreamSignal } from '@weir/contracts';
 import { rfc3339, type KeyId } from '@weir/kernel';
-import { Consumes } from '@weir/service-host';
 import type { UnitOfWork } from '@weir/tenancy';
 
 /** The last 429 of the upstream to a key. */
@@ -51,17 +47,5 @@ export class UpstreamRefusals {
       tenantId: row.tenant_id,
       retryAfterMs: row.retry_after_ms === null ? null : Number(row.retry_after_ms),
     };
-  }
-}
-
-@Controller()
-export class UpstreamSignalConsumer {
-  constructor(private readonly refusals: UpstreamRefusals) {}
-
-  @Consumes(SIGNAL_TOPIC, 'rate-limiter.upstream-signals', { maxBatch: 100 })
-  async onSignals(@Payload() records: readonly BusRecord[]): Promise<void> {
-    await this.refusals.remember(
-      records.map(({ value }) => upstreamSignal.schema.parse(JSON.parse(value?.toString('utf8') ?? 'null'))),
-    );
   }
 }

@@ -1,4 +1,4 @@
-import type { StateTable } from '@weir/access';
+import { staleState, type StateTable } from '@weir/access';
 import {
   stateTopic,
   type LimitName,
@@ -12,9 +12,10 @@ import {
 } from '@weir/contracts';
 import type { EventLog } from '@weir/event-store';
 import type { Clock, CommandContext, Decide, ProjectId, TenantId } from '@weir/kernel';
-import { activeOverrides, tenantLimits, type LimiterStore } from '@weir/limiter';
-import { staleState } from '@weir/access';
+import { NO_BUCKET, activeOverrides, names, shadowOf, tenantPolicies, type LimiterStore, type Standing, type TenantLimits } from '@weir/limiter';
 import { bucketTooSlow, tenantNotFound } from '../errors';
+import type { KeysSeen } from '../key-ceiling/keys-seen';
+import { ENDPOINTS } from './limit-names';
 import { limitPolicy, removeOverride, setOverride, type LimitPolicy } from './limit-policy';
 import { limitView, type LimitView } from './limit-view';
 
@@ -32,55 +33,56 @@ export class LimitPolicyService {
     private readonly events: EventLog,
     private readonly tables: LimitTables,
     private readonly limiter: LimiterStore,
+    private readonly keys: KeysSeen,
     private readonly clock: Clock,
   ) {}
 
-  /** Each limit of a tenant with its use now; the version is that of its overrides. */
+  /** Each limit of a tenant with its use now, those in the shadow and those of the keys it calls with; the version is that of its overrides. */
   async limits(id: TenantId, project: ProjectId | undefined): Promise<{ limits: LimitView[]; version: number }> {
     const { tenant, terms } = this.planOf(id);
     const { state, version } = await this.events.load(id, stream(id), limitPolicy);
     const now = this.clock();
     const overrides = activeOverrides([...state.values()], now);
-    const limits = tenantLimits({ terms, overrides: [...overrides.values()], leaseMs: LEASE_MS, now });
-    const look = (endpoint: string) =>
-      this.limiter.inspectTenant({
-        tenant: id,
-        project: project ?? tenant.defaultProject,
-        endpoint,
-        limits,
-        ledger: this.tables.quotas.get(id),
-      });
-
-    const general = await look('');
-    const endpoints = Object.keys(limits.endpointBuckets ?? {});
-    const ofEndpoints = await Promise.all(
-      endpoints.map(async (endpoint) => (await look(endpoint)).filter(({ name }) => name === 'endpoint-bucket')),
-    );
+    const { enforced, shadow } = tenantPolicies({ terms, overrides, endpoints: ENDPOINTS, leaseMs: LEASE_MS, now });
+    const counted = project ?? tenant.defaultProject;
     const of = { plan: tenant.plan, overrides, now };
-    return {
-      limits: [
-        ...general.map((standing) => limitView(standing, of)),
-        ...ofEndpoints.flatMap((standings, i) =>
-          standings.map((standing) => limitView(standing, { ...of, endpoint: endpoints[i] ?? '' })),
-        ),
-      ],
-      version,
-    };
+    const [inForce, inShadow, ofKeys] = await Promise.all([
+      this.standings(id, counted, enforced),
+      shadow === undefined ? [] : this.standings(id, shadowOf(counted), shadow),
+      this.keys.ofTenant(tenant),
+    ]);
+    const views = (mode: LimitView['mode'], seen: readonly Seen[]) =>
+      seen.map(({ standing, endpoint }) => limitView(standing, { ...of, mode }, endpoint));
+    return { limits: [...views('enforced', inForce), ...ofKeys, ...views('shadow', inShadow)], version };
   }
 
-  async set(
+  private async standings(tenant: TenantId, project: string, limits: TenantLimits): Promise<readonly Seen[]> {
+    const look = (endpoint: string) =>
+      this.limiter.inspectTenant({ tenant, project, endpoint, limits, ledger: this.tables.quotas.get(tenant) });
+    const endpoints = Object.keys(limits.endpointBuckets ?? {});
+    const [general, ...ofEndpoints] = await Promise.all(['', ...endpoints].map(look));
+    const bucketOf = (endpoint: string, standings: readonly Standing[]) =>
+      standings.filter(({ name }) => name === 'endpoint-bucket').map((standing) => ({ standing, endpoint }));
+    return [
+      ...(general ?? []).filter(({ name }) => name !== 'tenant-bucket' || limits.bucket !== NO_BUCKET).map((standing) => ({ standing })),
+      ...endpoints.flatMap((endpoint, i) => bucketOf(endpoint, ofEndpoints[i] ?? [])),
+    ];
+  }
+
+  async set(id: TenantId, override: LimitOverride, context: CommandContext, ifVersion: number | undefined): Promise<{ version: number }> {
+    assertFills(override, this.planOf(id).terms, context.at);
+    return this.decide(id, setOverride(override, context.at), context, ifVersion);
+  }
+
+  /** @param shadow which of the two under that name; undefined: both */
+  async remove(
     id: TenantId,
-    override: LimitOverride,
+    name: string,
+    shadow: boolean | undefined,
     context: CommandContext,
     ifVersion: number | undefined,
-  ): Promise<{ override: LimitOverride; version: number }> {
-    if (override.name === 'tenant-bucket') assertFills(override, this.planOf(id).terms, context.at);
-    const { version } = await this.decide(id, setOverride(override, context.at), context, ifVersion);
-    return { override, version };
-  }
-
-  async remove(id: TenantId, name: LimitName, context: CommandContext, ifVersion: number | undefined): Promise<void> {
-    await this.decide(id, removeOverride(name), context, ifVersion);
+  ): Promise<void> {
+    await this.decide(id, removeOverride(name, shadow), context, ifVersion);
   }
 
   private decide(
@@ -109,16 +111,28 @@ export class LimitPolicyService {
   }
 }
 
+/** A standing, and of which endpoint where it is one's bucket. */
+interface Seen {
+  readonly standing: Standing;
+  readonly endpoint?: string;
+}
+
 const stream = (id: TenantId) => `limit-policy/${id}`;
 
 /** Those that have ended by now are left out: every reader would skip them. */
 const toState = (tenantId: TenantId, state: LimitPolicy, at: number): LimitPolicyState => ({
   tenantId,
-  overrides: [...activeOverrides([...state.values()], at).values()],
+  overrides: [...activeOverrides([...state.values()], at)],
 });
 
 /** A bucket that the limiter would cut to its bounds is refused here, where somebody can answer. */
 function assertFills(override: LimitOverride, terms: PlanTerms, now: number): void {
-  const { capacity } = tenantLimits({ terms, overrides: [{ ...override, expiresAt: null }], leaseMs: LEASE_MS, now }).bucket;
-  if (capacity < override.limit) throw bucketTooSlow(capacity);
+  if (override.limit === null) return;
+  const alone = [{ ...override, expiresAt: null, shadow: false }];
+  const { bucket, endpointBuckets = {} } = tenantPolicies({ terms, overrides: alone, endpoints: ENDPOINTS, leaseMs: LEASE_MS, now }).enforced;
+  const buckets: [LimitName, number][] = [
+    ['tenant-bucket', bucket.capacity],
+    ...Object.entries(endpointBuckets).map(([id, one]): [LimitName, number] => [`endpoint:${id}`, one.capacity]),
+  ];
+  for (const [name, capacity] of buckets) if (names(override.name, name) && capacity < override.limit) throw bucketTooSlow(capacity);
 }

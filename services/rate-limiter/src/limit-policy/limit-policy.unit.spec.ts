@@ -8,10 +8,11 @@ const daily = (over: Partial<LimitOverride> = {}): LimitOverride => ({
   limit: 10,
   refillPerSecond: null,
   expiresAt: NOW + 1,
+  shadow: false,
   ...over,
 });
 const set = (override: LimitOverride) => fact('limit-policy.override-set', override);
-const removed = fact('limit-policy.override-removed', { name: 'daily-quota' } as const);
+const removed = fact('limit-policy.override-removed', { name: 'daily-quota', shadow: false });
 
 const decide = (given: readonly LimitPolicyEvent[], decision: Decide<LimitPolicy, LimitPolicyEvent>) =>
   decision(given.reduce(limitPolicy.evolve, limitPolicy.initial));
@@ -29,15 +30,46 @@ describe('a limit policy', () => {
     expect(decide([set(daily()), removed], setOverride(daily(), NOW))).toEqual([set(daily())]));
 
   it('removes what is there, and is done already when nothing is', () => {
-    expect(decide([set(daily())], removeOverride('daily-quota'))).toEqual([removed]);
-    expect(decide([set(daily())], removeOverride('concurrency'))).toEqual([]);
-    expect(decide([set(daily()), removed], removeOverride('daily-quota'))).toEqual([]);
+    expect(decide([set(daily())], removeOverride('daily-quota', undefined))).toEqual([removed]);
+    expect(decide([set(daily())], removeOverride('concurrency', undefined))).toEqual([]);
+    expect(decide([set(daily()), removed], removeOverride('daily-quota', undefined))).toEqual([]);
   });
 
   it('refuses an expiry that has passed', () =>
     expect(() => decide([], setOverride(daily({ expiresAt: NOW }), NOW))).toThrow(
       expect.objectContaining({ code: 'invalid-request' }),
     ));
+
+  it('keeps a trial in the shadow beside what holds, and ends one or both', () => {
+    const trial = daily({ shadow: true, limit: 3 });
+    const both = [set(daily()), set(trial)];
+    const ended = fact('limit-policy.override-removed', { name: 'daily-quota', shadow: true });
+    expect(decide([set(daily())], setOverride(trial, NOW))).toEqual([set(trial)]);
+    expect(decide(both, setOverride(daily(), NOW))).toEqual([]);
+    expect(decide(both, removeOverride('daily-quota', true))).toEqual([ended]);
+    expect(decide(both, removeOverride('daily-quota', false))).toEqual([removed]);
+    expect(decide(both, removeOverride('daily-quota', undefined))).toEqual([removed, ended]);
+  });
+
+  it.each([
+    ['a limit that there is not', { name: 'endpoint:nothing' }, 'unknown-limit'],
+    ['a pattern that covers no limit', { name: 'x*' }, 'unknown-limit'],
+    ['no limit, where it is no trial', { limit: null }, 'invalid-request'],
+    ['one number for credits, calls and slots', { name: '*' }, 'invalid-request'],
+    ['a rate without a limit', { name: 'tenant-bucket', limit: null, shadow: true, refillPerSecond: 1 }, 'invalid-request'],
+  ])('refuses %s', (_, over, code) =>
+    expect(() => decide([], setOverride(daily(over), NOW))).toThrow(expect.objectContaining({ code })),
+  );
+
+  it.each([
+    { name: 'endpoint:*' },
+    { name: 'endpoint:userid', refillPerSecond: 2 },
+    { name: '*-quota' },
+    { name: '*-bucket' },
+    { name: '*', limit: null, shadow: true },
+  ])('takes names and patterns: %j', (over) =>
+    expect(decide([], setOverride(daily(over), NOW))).toEqual([set(daily(over))]),
+  );
 
   it('refuses a rate for a limit that has none', () => {
     expect(() => decide([], setOverride(daily({ refillPerSecond: 1 }), NOW))).toThrow(

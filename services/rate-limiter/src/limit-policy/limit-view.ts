@@ -1,19 +1,26 @@
-import type { LimitName, LimitOverride, PlanRef } from '@weir/contracts';
+import type { KeyCeilingState, LimitOverride, PlanRef } from '@weir/contracts';
 import { rfc3339 } from '@weir/kernel';
-import type { Standing } from '@weir/limiter';
+import { overrideOf, type Standing } from '@weir/limiter';
 
 const MINUTE_MS = 60_000;
 
 /** Where a limit comes from. `plan` is `<id>@<version>`. */
 export type LimitSource =
   | { readonly from: 'plan'; readonly plan: string }
-  | { readonly from: 'override'; readonly plan: string; readonly expiresAt: string | null };
+  /** `name` is the override's, which may be a pattern. */
+  | { readonly from: 'override'; readonly name: string; readonly plan: string; readonly expiresAt: string | null }
+  | { readonly from: 'budget'; readonly budgetId: string }
+  /** Of an upstream key: what is configured, or less, since the upstream refused calls or said so. */
+  | { readonly from: 'ceiling'; readonly learned: boolean; readonly configuredPerMinute: number; readonly perMinute: number };
 
 /** One limit as the API shows it. */
 export interface LimitView {
-  readonly name: Standing['name'];
-  /** Of an endpoint's bucket alone. */
-  readonly endpoint?: string;
+  /** As `PUT …/limits/{name}` takes it; `budget` and those of upstream keys are set elsewhere. */
+  readonly name: string;
+  /** Of an upstream key: the tenant's own, by its id; `platform`, shared with others. */
+  readonly key?: string;
+  /** `shadow` decides and counts beside the others, and refuses nothing. */
+  readonly mode: 'enforced' | 'shadow';
   readonly unit: Standing['unit'];
   readonly limit: number;
   readonly used: number;
@@ -23,24 +30,50 @@ export interface LimitView {
   readonly source: LimitSource;
 }
 
-export function limitView(
-  standing: Standing,
-  of: { plan: PlanRef; overrides: ReadonlyMap<LimitName, LimitOverride>; now: number; endpoint?: string },
-): LimitView {
-  const { name, unit, limit, used, remaining, resetMs } = standing;
-  const plan = `${of.plan.id}@${of.plan.version}`;
-  const override = of.overrides.get(name as LimitName);
+interface Whose {
+  readonly mode: LimitView['mode'];
+  readonly plan: PlanRef;
+  /** Those that have not expired. */
+  readonly overrides: readonly LimitOverride[];
+  /** The hard budget that is nearest to its end. */
+  readonly budgetId?: string | undefined;
+  readonly now: number;
+}
+
+/** @param endpoint whose bucket it is, where it is one's */
+export function limitView(standing: Standing, { mode, plan, overrides, budgetId, now }: Whose, endpoint?: string): LimitView {
+  const name = endpoint === undefined ? standing.name : `endpoint:${endpoint}`;
+  const terms = `${plan.id}@${plan.version}`;
+  // a shadow override without a limit shows what would hold, wherever that comes from
+  const shadow = mode === 'shadow' ? overrideOf(overrides, name, true) : undefined;
+  const override = shadow?.limit == null ? overrideOf(overrides, name, false) : shadow;
+  const source: LimitSource =
+    name === 'budget'
+      ? { from: 'budget', budgetId: budgetId ?? '' }
+      : override === undefined
+        ? { from: 'plan', plan: terms }
+        : { from: 'override', name: override.name, plan: terms, expiresAt: timeOf(override.expiresAt) };
+  return { ...view(standing, now), name, mode, source };
+}
+
+export function keyLimitView(standing: Standing, ceiling: KeyCeilingState, key: string, now: number): LimitView {
+  const { perMinute, configured } = ceiling;
   return {
-    name,
-    ...(of.endpoint === undefined ? {} : { endpoint: of.endpoint }),
-    unit,
-    limit,
-    used,
-    remaining,
-    resetAt: resetAt(unit, of.now + resetMs),
-    source: override === undefined ? { from: 'plan', plan } : { from: 'override', plan, expiresAt: timeOf(override.expiresAt) },
+    ...view(standing, now),
+    key,
+    mode: 'enforced',
+    source: { from: 'ceiling', learned: perMinute < configured.perMinute, configuredPerMinute: configured.perMinute, perMinute },
   };
 }
+
+const view = ({ name, unit, limit, used, remaining, resetMs }: Standing, now: number) => ({
+  name: name as string,
+  unit,
+  limit,
+  used,
+  remaining,
+  resetAt: resetAt(unit, now + resetMs),
+});
 
 /** A quota ends at a midnight in UTC by the store's clock, which may differ a little from ours. */
 function resetAt(unit: Standing['unit'], ms: number): string | null {
@@ -49,11 +82,12 @@ function resetAt(unit: Standing['unit'], ms: number): string | null {
 }
 
 /** An override as the API shows it. */
-export const overrideView = ({ name, limit, refillPerSecond, expiresAt }: LimitOverride) => ({
+export const overrideView = ({ name, limit, refillPerSecond, expiresAt, shadow }: LimitOverride) => ({
   name,
   limit,
   refillPerSecond,
   expiresAt: timeOf(expiresAt),
+  shadow,
 });
 
 const timeOf = (ms: number | null): string | null => (ms === null ? null : rfc3339(ms));

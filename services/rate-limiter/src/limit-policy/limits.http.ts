@@ -1,20 +1,24 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Put, Query, Res } from '@nestjs/common';
 import type { Principal } from '@weir/access';
-import { LIMIT_NAMES, type LimitName } from '@weir/contracts';
+import { LIMIT_NAMES } from '@weir/contracts';
 import { parseId, type CommandContext, type ProjectId, type TenantId } from '@weir/kernel';
 import { By, Command, Describes, IfMatch, Needs, Tenant, parse } from '@weir/service-host';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { projectNotFound, unknownLimit } from '../errors';
+import { projectNotFound } from '../errors';
+import { limitName } from './limit-names';
 import { LimitPolicyService } from './limit-policy.service';
 import { overrideView } from './limit-view';
 
 const ofProject = z.strictObject({ project: z.string().max(60).optional() });
 const putOverride = z.strictObject({
-  limit: z.number().int().min(0).max(1e9),
-  refillPerSecond: z.number().positive().max(1e6).optional(),
+  limit: z.number().int().min(0).max(1e9).nullable().default(null),
+  refillPerSecond: z.number().positive().max(1e6).nullable().default(null),
   expiresAt: z.iso.datetime({ offset: true }).nullable().default(null),
+  shadow: z.boolean().default(false),
 });
+const which = z.strictObject({ shadow: z.enum(['true', 'false']).optional() });
+const NAMES = `${LIMIT_NAMES.join(', ')}, endpoint:<id>; or several by a pattern: endpoint:*`;
 
 @Controller('v1/tenants/:t/limits')
 export class LimitsController {
@@ -38,12 +42,12 @@ export class LimitsController {
   }
 
   @Put(':name')
-  @Needs('operator', "Replace one limit of the tenant's plan, until it expires or is removed")
-  @Describes({ body: putOverride, params: { name: LIMIT_NAMES.join(', ') }, responses: { 200: { description: 'The override' } } })
+  @Needs('operator', "Replace limits of the tenant's plan, or try others in the shadow, until it expires or is removed")
+  @Describes({ body: putOverride, params: { name: NAMES }, responses: { 200: { description: 'The override' } } })
   async put(
     @Tenant() tenant: TenantId,
     @Param('name') name: string,
-    @Body(parse(putOverride)) { limit, refillPerSecond, expiresAt }: z.infer<typeof putOverride>,
+    @Body(parse(putOverride)) { limit, refillPerSecond, expiresAt, shadow }: z.infer<typeof putOverride>,
     @Command() context: CommandContext,
     @IfMatch() ifVersion: number | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -51,8 +55,9 @@ export class LimitsController {
     const override = {
       name: limitName(name),
       limit,
-      refillPerSecond: refillPerSecond ?? null,
+      refillPerSecond,
       expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
+      shadow,
     };
     const { version } = await this.policies.set(tenant, override, context, ifVersion);
     void reply.header('etag', `"${version}"`);
@@ -61,21 +66,17 @@ export class LimitsController {
 
   @Delete(':name')
   @HttpCode(204)
-  @Needs('operator', "Let the plan's limit hold again")
+  @Needs('operator', "Let the plan's limits hold again, or end a trial in the shadow")
+  @Describes({ query: which, params: { name: NAMES }, responses: { 204: { description: 'Gone; it may have been gone before' } } })
   async remove(
     @Tenant() tenant: TenantId,
     @Param('name') name: string,
+    @Query(parse(which)) { shadow }: z.infer<typeof which>,
     @Command() context: CommandContext,
     @IfMatch() ifVersion: number | undefined,
   ): Promise<void> {
-    await this.policies.remove(tenant, limitName(name), context, ifVersion);
+    await this.policies.remove(tenant, limitName(name), shadow === undefined ? undefined : shadow === 'true', context, ifVersion);
   }
-}
-
-function limitName(text: string): LimitName {
-  const name = LIMIT_NAMES.find((known) => known === text);
-  if (name === undefined) throw unknownLimit(text);
-  return name;
 }
 
 function projectOf(text: string | undefined, principal: Principal): ProjectId | undefined {

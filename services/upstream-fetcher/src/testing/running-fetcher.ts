@@ -75,7 +75,7 @@ export interface RunningFetcher {
   newKey(secret: string, options?: Partial<UpstreamKeyState>): Promise<UpstreamKeyState>;
   removeKey(key: UpstreamKeyState): Promise<void>;
   changeKey(key: UpstreamKeyState, change: Partial<UpstreamKeyState>): Promise<void>;
-  setCeiling(ceiling: KeyCeilingState): Promise<void>;
+  setCeiling(ceiling: Pick<KeyCeilingState, 'keyId' | 'perMinute' | 'burst' | 'concurrency'>): Promise<void>;
   request(path: string, headers?: Record<string, string>): Promise<CallAnswer>;
   /** All records of a topic until now, parsed by its contract. */
   records<S extends z.ZodType>(contract: Contract<string, S>): Promise<z.infer<S>[]>;
@@ -285,7 +285,8 @@ export async function startFetcher({
     },
     removeKey: ({ id }) => publish(upstreamKeyState, id, null),
     changeKey: (key, change) => publish(upstreamKeyState, key.id, { ...key, ...change }),
-    setCeiling: (ceiling) => publish(keyCeilingState, ceiling.keyId, ceiling),
+    setCeiling: (ceiling) =>
+      publish(keyCeilingState, ceiling.keyId, { owner: PLATFORM, configured: ceiling, loweredAt: null, pausedUntil: null, ...ceiling }),
 
     usageOf: async ({ id }) => (await records(usage)).filter(({ tenantId }) => tenantId === id),
 

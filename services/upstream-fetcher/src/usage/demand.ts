@@ -9,14 +9,22 @@ interface Counted {
   readonly tenantId: TenantId;
   admitted: number;
   readonly refused: Record<string, number>;
+  promised: number;
+  waited: number;
   waitedMs: number;
+  longestWaitMs: number;
+  readonly shadow: Record<string, number>;
 }
 
 /** What was asked of each key: per minute and tenant how many calls were let in, refused by which limit, held how long. */
 export interface DemandCount {
   admitted(tenantId: TenantId, keyId: string): void;
-  refused(tenantId: TenantId, keyId: string, limitedBy: string): void;
+  /** @param promised whether the caller was told for certain when it is admitted */
+  refused(tenantId: TenantId, keyId: string, limitedBy: string, promised: boolean): void;
+  /** A call was held for a limit so long in all, whatever became of it. */
   waited(tenantId: TenantId, keyId: string, ms: number): void;
+  /** A shadow policy would have refused it. */
+  shadowed(tenantId: TenantId, keyId: string, limit: string): void;
   /** Publishes the minute so far and stops. */
   stop(): void;
 }
@@ -26,9 +34,7 @@ export function countDemand(journal: Journal, clock: Clock): DemandCount {
   let minute = minuteOf(clock());
 
   function publish(): void {
-    for (const { keyId, tenantId, admitted, refused, waitedMs } of counts.values()) {
-      journal.write(demandRecord({ eventId: newUuid(), keyId, tenantId, minute, admitted, refused, waitedMs }));
-    }
+    for (const counted of counts.values()) journal.write(demandRecord({ eventId: newUuid(), minute, ...counted }));
     counts = new Map();
     minute = minuteOf(clock());
   }
@@ -37,7 +43,7 @@ export function countDemand(journal: Journal, clock: Clock): DemandCount {
     if (clock() >= minute + MINUTE_MS) publish();
     const name = `${tenantId}/${keyId}`;
     let counted = counts.get(name);
-    if (counted === undefined) counts.set(name, (counted = { keyId, tenantId, admitted: 0, refused: {}, waitedMs: 0 }));
+    if (counted === undefined) counts.set(name, (counted = nothing(tenantId, keyId)));
     return counted;
   }
 
@@ -48,16 +54,37 @@ export function countDemand(journal: Journal, clock: Clock): DemandCount {
 
   return {
     admitted: (tenantId, keyId) => void of(tenantId, keyId).admitted++,
-    refused: (tenantId, keyId, limitedBy) => {
-      const { refused } = of(tenantId, keyId);
-      refused[limitedBy] = (refused[limitedBy] ?? 0) + 1;
+    refused: (tenantId, keyId, limitedBy, promised) => {
+      const counted = of(tenantId, keyId);
+      add(counted.refused, limitedBy);
+      if (promised) counted.promised++;
     },
-    waited: (tenantId, keyId, ms) => void (of(tenantId, keyId).waitedMs += Math.round(ms)),
+    waited: (tenantId, keyId, ms) => {
+      const counted = of(tenantId, keyId);
+      counted.waited++;
+      counted.waitedMs += Math.round(ms);
+      counted.longestWaitMs = Math.max(counted.longestWaitMs, Math.round(ms));
+    },
+    shadowed: (tenantId, keyId, limit) => add(of(tenantId, keyId).shadow, limit),
     stop: () => {
       clearInterval(timer);
       publish();
     },
   };
 }
+
+const nothing = (tenantId: TenantId, keyId: string): Counted => ({
+  tenantId,
+  keyId,
+  admitted: 0,
+  refused: {},
+  promised: 0,
+  waited: 0,
+  waitedMs: 0,
+  longestWaitMs: 0,
+  shadow: {},
+});
+
+const add = (counts: Record<string, number>, name: string): void => void (counts[name] = (counts[name] ?? 0) + 1);
 
 const minuteOf = (ms: number): number => ms - (ms % MINUTE_MS);

@@ -1,0 +1,82 @@
+import type { StateTable } from '@weir/access';
+import { stateTopic, type KeyCeilingEvent, type KeyCeilingState, type UpstreamSignal } from '@weir/contracts';
+import type { EventLog } from '@weir/event-store';
+import { AppError, type Clock, type CommandContext, type Decide, type KeyId, type TenantId } from '@weir/kernel';
+import { tiklive } from '@weir/upstream-catalog';
+import { keyNotFound } from '../errors';
+import { configure, drop, keyCeiling, learn, raise, toState, type Configured, type KeyCeiling } from './key-ceiling';
+
+/** What a key gives before anybody said or learned anything of it: what the upstream sells every key. */
+const SOLD: Configured = { ...tiklive.keyRate, concurrency: 0 };
+
+/** The ceiling of each upstream key: a stream in the log of the key's owner, and a record for those who decide. */
+export class KeyCeilings {
+  constructor(
+    private readonly events: EventLog,
+    private readonly ceilings: StateTable<KeyCeilingState>,
+    private readonly clock: Clock,
+  ) {}
+
+  /** A key was heard of. */
+  appeared(owner: TenantId, keyId: KeyId): Promise<void> {
+    return this.ofOwner(owner, keyId, configure(keyId, SOLD, { first: true }), this.byItself(`${keyId}/appeared`, 'a key appeared'));
+  }
+
+  disappeared(owner: TenantId, keyId: KeyId): Promise<void> {
+    return this.ofOwner(owner, keyId, drop(keyId), this.byItself(`${keyId}/disappeared`, 'a key is gone'));
+  }
+
+  async learn(signal: UpstreamSignal): Promise<void> {
+    const { keyId, owner, eventId } = signal;
+    await this.ofOwner(owner, keyId, learn(signal), this.byItself(`${eventId}/learned`, 'an upstream signal'));
+  }
+
+  /** @throws AppError `not-found` for a key that nobody has heard of */
+  async configure(keyId: KeyId, configured: Configured | undefined, context: CommandContext): Promise<KeyCeilingState> {
+    const { owner } = this.of(keyId);
+    const { state } = await this.decide(owner, keyId, configure(keyId, configured ?? SOLD, { first: false }), context);
+    return toState(keyId, owner, state) ?? this.of(keyId);
+  }
+
+  /** Raises those that were lowered and had a quiet minute. Several processes may do it at once: each step is taken once. */
+  async raise(): Promise<void> {
+    const now = this.clock();
+    const lowered = [...this.ceilings.values()].filter(({ perMinute, configured }) => perMinute < configured.perMinute);
+    for (const { keyId, owner } of lowered) {
+      await this.ofOwner(owner, keyId, raise(keyId, now), this.byItself(`${keyId}/raised/${now}`, 'a quiet minute'));
+    }
+  }
+
+  private of(keyId: KeyId): KeyCeilingState {
+    const ceiling = this.ceilings.get(keyId);
+    if (ceiling === undefined) throw keyNotFound();
+    return ceiling;
+  }
+
+  /** What nobody commanded: an owner that has been purged meanwhile needs no ceiling. */
+  private async ofOwner(owner: TenantId, keyId: KeyId, decision: Decide<KeyCeiling, KeyCeilingEvent>, context: CommandContext) {
+    try {
+      await this.decide(owner, keyId, decision, context);
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'not-found')) throw error;
+    }
+  }
+
+  private decide(owner: TenantId, keyId: KeyId, decide: Decide<KeyCeiling, KeyCeilingEvent>, context: CommandContext) {
+    return this.events.decide({
+      tenant: owner,
+      stream: `key-ceiling/${keyId}`,
+      aggregate: keyCeiling,
+      decide,
+      context,
+      states: (state) => [{ topic: stateTopic('key-ceiling'), key: keyId, body: toState(keyId, owner, state) }],
+    });
+  }
+
+  private byItself = (commandId: string, action: string): CommandContext => ({
+    actor: { type: 'service', id: 'rate-limiter' },
+    commandId,
+    at: this.clock(),
+    action,
+  });
+}

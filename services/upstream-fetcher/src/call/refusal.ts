@@ -1,0 +1,28 @@
+import { AppError } from '@weir/kernel';
+import { retryAfterSeconds, type Refused } from '@weir/limiter';
+
+const UNKNOWN_LEDGER_RETRY_S = 1;
+/** Where no time is known at which it would be admitted: when its limit is whole again, and no sooner than this. */
+const HOPELESS_MS = 60_000;
+
+/** A refusal of the limiter, as the caller reads it: whose limit, which, and when again. */
+export function refusedBy({ limitedBy, policy, retryAfterMs, limits }: Refused, nowMs: number): AppError {
+  if (limitedBy === 'unknown-ledger') {
+    return new AppError('not-accountable', 'unavailable', "The tenant's use so far is not known here yet. Try again shortly.", {
+      retryAfter: UNKNOWN_LEDGER_RETRY_S,
+    });
+  }
+  const named = limits.find(({ name }) => name === policy);
+  const waitMs = retryAfterMs ?? Math.max(named?.resetMs ?? 0, HOPELESS_MS);
+  return new AppError('rate-limited', 'rate-limited', `Refused by ${limitedBy}. Wait as long as Retry-After says.`, {
+    details: {
+      origin: 'weir',
+      limitedBy,
+      ...(policy === null ? {} : { policy }),
+      ...(named === undefined
+        ? {}
+        : { limit: named.limit, remaining: named.remaining, resetAt: new Date(nowMs + named.resetMs).toISOString() }),
+    },
+    retryAfter: retryAfterSeconds(waitMs),
+  });
+}
