@@ -1,7 +1,5 @@
-import { AppError, notFound } from '@weir/kernel';
-import { retryAfterSeconds, type Refused } from '@weir/limiter';
-
-const UNKNOWN_LEDGER_RETRY_S = 1;
+import { AppError, notFound, rfc3339 } from '@weir/kernel';
+import { retryAfterSeconds } from '@weir/limiter';
 
 export const tenantSuspended = (status: string) =>
   new AppError('tenant-suspended', 'forbidden', `This tenant is ${status}: its calls are refused. Ask the operator.`);
@@ -84,6 +82,20 @@ export const upstreamRateLimited = (retryAfterMs: number) =>
     retryAfter: retryAfterSeconds(retryAfterMs),
   });
 
+export const idempotencyKeyReused = () =>
+  new AppError('idempotency-key-reused', 'unprocessable', 'This Idempotency-Key was used with another call. Use a new key for a new call.');
+
+export const idempotencyNotReplayable = (requestId: string, doneAt: number) =>
+  new AppError(
+    'idempotency-not-replayable',
+    'conflict',
+    'The call under this Idempotency-Key was made, and its answer is not kept: it is too large, or holds what expires. Use a new key to make it again.',
+    { details: { firstRequestId: requestId, doneAt: rfc3339(doneAt) } },
+  );
+
+export const idempotencyInProgress = () =>
+  new AppError('idempotency-in-progress', 'conflict', 'The first call with this Idempotency-Key is still being made. Try again.', { retryAfter: 1 });
+
 export const notAccountable = (cause?: unknown) =>
   new AppError(
     'not-accountable',
@@ -91,29 +103,6 @@ export const notAccountable = (cause?: unknown) =>
     'The call cannot be put on the record at this moment, so it is not made. Try again shortly.',
     { cause, retryAfter: 1 },
   );
-
-/** A refusal of the limiter, as the caller reads it: whose limit, which, and when again. */
-export function refusedBy(refusal: Refused, nowMs: number): AppError {
-  const { limitedBy, policy, retryAfterMs, limits } = refusal;
-  if (limitedBy === 'unknown-ledger') {
-    return new AppError('not-accountable', 'unavailable', "The tenant's use so far is not known here yet. Try again shortly.", {
-      retryAfter: UNKNOWN_LEDGER_RETRY_S,
-    });
-  }
-  const named = limits.find(({ name }) => name === policy);
-  const waitMs = retryAfterMs ?? Math.max(named?.resetMs ?? 0, 60_000);
-  return new AppError('rate-limited', 'rate-limited', `Refused by ${limitedBy}. Wait as long as Retry-After says.`, {
-    details: {
-      origin: 'weir',
-      limitedBy,
-      ...(policy === null ? {} : { policy }),
-      ...(named === undefined
-        ? {}
-        : { limit: named.limit, remaining: named.remaining, resetAt: new Date(nowMs + named.resetMs).toISOString() }),
-    },
-    retryAfter: retryAfterSeconds(waitMs),
-  });
-}
 
 export const jobNotFound = () => notFound('fetch job');
 export const scheduleNotFound = () => notFound('refresh schedule');

@@ -6,15 +6,21 @@ import { LONGEST_WAIT_MS, createCall } from './call/call';
 import { callRoute } from './call/call.http';
 import { createFetch } from './call/fetch';
 import { createFlights } from './call/flights';
+import { createOnce } from './call/once';
 import { openApiPaths } from './call/openapi';
 import type { Landed } from './call/share';
+import { Replays } from './call/replays';
+import { createSubjectsOf } from './call/subjects';
 import { openSharing } from './call/sharing';
 import { createUpstream } from './call/upstream';
 import { CatalogController } from './catalog.http';
 import { settings, type FetcherConfig } from './config';
 import { createMetrics } from './metrics';
+import { takeJobBodies } from './jobs/fetch-jobs.http';
+import { openJobs } from './jobs/open-jobs';
 import { UserSnapshotController } from './snapshot/user-snapshot.http';
 import { UserSnapshots } from './snapshot/user-snapshot';
+import { SubjectKeys } from './subject/subject-keys';
 import { openTables } from './tables';
 import { createBreaker } from './upstream/breaker';
 import { keyRest } from './upstream/key-rest';
@@ -87,12 +93,12 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       breaker: createBreaker(clock),
       rest: keyRest(clock),
       budget: retryBudget(),
-      stopping: stopping.signal,
       metrics,
       clock,
       random,
     });
     const snapshots = new UserSnapshots(runtime.work, onError);
+    const subjectKeys = new SubjectKeys(runtime.work);
     const dataPlane = createCall({
       access,
       tables,
@@ -104,11 +110,14 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       fetch,
       journal,
       snapshots,
+      once: createOnce({ replays: new Replays(runtime.work), journal, clock, subjectsOf: createSubjectsOf(subjectKeys), onError }),
       simulator: config.simulatorUrl !== undefined,
       clock,
       random,
       onError,
     });
+
+    const bulk = openJobs({ runtime, config, tables, catalog: tiklive, dataPlane, cache: sharing.cache, subjectKeys, random, onError });
 
     // snapshots alone are lost and missed without it
     runtime.health.tolerate(`database ${runtime.name}`);
@@ -132,14 +141,18 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     return {
       module: {
         module: UpstreamFetcherModule,
-        controllers: [CatalogController, UserSnapshotController],
-        providers: [{ provide: UserSnapshots, useValue: snapshots }],
+        controllers: [CatalogController, UserSnapshotController, ...bulk.controllers],
+        providers: [{ provide: UserSnapshots, useValue: snapshots }, ...bulk.providers],
       },
       routes: (fastify) => {
         fastify.addHook('preClose', async () => stopping.abort());
+        takeJobBodies(fastify);
         callRoute({ call: dataPlane.call, basePath: tiklive.basePath, metrics, clock, log })(fastify);
       },
       paths: openApiPaths(tiklive),
+      start: async () => {
+        if (runtime.common.roles.includes('jobs')) bulk.start();
+      },
     };
   },
 });

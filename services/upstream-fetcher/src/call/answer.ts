@@ -20,6 +20,10 @@ export interface Shown {
   limits: readonly Standing[];
   /** ms since the epoch when a kept answer came from the upstream. */
   fetchedAt: number | undefined;
+  /** The answer of an earlier call under the same Idempotency-Key. */
+  replayed: boolean;
+  /** Of a refusal: what to come back with. */
+  ticket: string | undefined;
 }
 
 export const nothingShown = (): Shown => ({
@@ -29,4 +33,6 @@ export const nothingShown = (): Shown => ({
   cache: undefined,
   limits: [],
   fetchedAt: undefined,
+  replayed: false,
+  ticket: undefined,
 });

@@ -1,11 +1,11 @@
 import { newUuid } from '@weir/kernel';
 import type { UsageOf } from '@weir/contracts';
-import type { Call } from './context';
+import type { AdmittedCall, Call } from './context';
 import type { Candidate } from './key-choice';
 
 /** One attempt to call the upstream: its id is `requestId/number`, and it has a hold and a settlement of its own. */
 export interface Attempt {
-  readonly call: Call;
+  readonly call: AdmittedCall;
   readonly number: number;
   readonly candidate: Candidate;
   readonly keyVersion: number;

@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock, RequestId } from '@weir/kernel';
 import { invalid } from '@weir/kernel';
-import { rateLimitHeaders } from '@weir/limiter';
+import { rateLimitHeaders, type Priority } from '@weir/limiter';
 import { assertOneAuthorization, sendProblem, toAppError, type WeirRequest } from '@weir/service-host';
 import type { Query } from '@weir/upstream-catalog';
 import type { Logger } from 'pino';
 import type { FetcherMetrics } from '../metrics';
 import { nothingShown, type Shown } from './answer';
+import { readTicket } from './ticket';
 import type { CallRequest, DataPlane } from './call';
 
 export interface CallRouteParts {
@@ -23,7 +24,7 @@ export function callRoute({ call, basePath, metrics, clock, log }: CallRoutePart
     fastify.get(`${basePath}/*`, { exposeHeadRoute: false }, async (request, reply) => {
       const shown = nothingShown();
       try {
-        const answer = await call(tokenOf(request), read(request), shown);
+        const answer = await call(tokenOf(request), read(request, reply), shown);
         show(reply, shown, clock());
         void reply.status(answer.status).header('content-type', answer.contentType).send(answer.body);
         metrics.calls.inc({ endpoint: shown.endpoint, status: answer.status, cache: shown.cache ?? '' });
@@ -45,7 +46,7 @@ function tokenOf(request: FastifyRequest): string | undefined {
   return request.headers.authorization ?? (typeof key === 'string' ? key : undefined);
 }
 
-function read(request: FastifyRequest): CallRequest {
+function read(request: FastifyRequest, reply: FastifyReply): CallRequest {
   const { headers } = request;
   return {
     requestId: request.id as RequestId,
@@ -53,8 +54,35 @@ function read(request: FastifyRequest): CallRequest {
     query: request.query as Query,
     maxAgeMs: secondsOf('Weir-Max-Age', headers['weir-max-age']),
     maxWaitMs: secondsOf('Weir-Max-Wait', headers['weir-max-wait']) ?? 0,
+    ticket: readTicket(headers['weir-ticket']),
+    priority: priorityOf(headers['weir-priority']),
+    gone: () => goneSignal(reply),
+    idempotencyKey: idempotencyKeyOf(headers['idempotency-key']),
     timeoutMs: secondsOf('Weir-Timeout', headers['weir-timeout']),
   };
+}
+
+function priorityOf(header: string | string[] | undefined): Priority | undefined {
+  if (header === undefined) return undefined;
+  const known = PRIORITIES.find((priority) => priority === header);
+  if (known === undefined) throw invalid(`Weir-Priority is one of ${PRIORITIES.join(', ')}.`);
+  return known;
+}
+
+const PRIORITIES = ['interactive', 'batch'] as const;
+
+/** Made for a caller that is held, and for no other: a listener on each answer would cost every call. */
+function goneSignal({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  if (raw.destroyed) gone.abort();
+  else raw.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+function idempotencyKeyOf(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(header)) throw invalid('Idempotency-Key must have 1 to 255 printable characters, without spaces.');
+  return header;
 }
 
 /** In ms. */
@@ -64,10 +92,12 @@ function secondsOf(name: string, header: string | string[] | undefined): number 
   return Number(header) * 1_000;
 }
 
-function show(reply: FastifyReply, { credits, key, cache, limits, fetchedAt }: Shown, now: number): void {
+function show(reply: FastifyReply, { credits, key, cache, limits, fetchedAt, replayed, ticket }: Shown, now: number): void {
   void reply.header('weir-credits', String(credits)).header('cache-control', 'private, no-store');
   if (key !== undefined) void reply.header('weir-key', key);
   if (cache !== undefined) void reply.header('weir-cache', cache);
   if (fetchedAt !== undefined) void reply.header('age', String(Math.max(0, Math.floor((now - fetchedAt) / 1_000))));
+  if (replayed) void reply.header('idempotent-replayed', 'true');
+  if (ticket !== undefined) void reply.header('weir-ticket', ticket);
   if (limits.length > 0) void reply.headers(rateLimitHeaders(limits, now));
 }

@@ -1,10 +1,12 @@
 import type { Access } from '@weir/access';
+import type { Priority } from '@weir/limiter';
 import { PLATFORM, type RequestId } from '@weir/kernel';
 import type { Catalog, Query } from '@weir/upstream-catalog';
 import { simulatorMissing } from '../errors';
 import type { UserSnapshots } from '../snapshot/user-snapshot';
 import type { Tables } from '../tables';
 import type { Journal } from '../usage/journal';
+import { usageRecord } from '../usage/records';
 import { identify, type Caller } from './access';
 import type { Admission } from './admission';
 import type { Answer, Shown } from './answer';
@@ -14,8 +16,11 @@ import type { AdmittedCall } from './context';
 import { chooseKeys, type KeyChoice, type KeyOwner } from './key-choice';
 import type { Fetched } from './settle';
 import { served } from './fate';
+import type { Once } from './once';
+import type { Replay } from './replays';
 import { createShare, type Shared, type ShareParts } from './share';
 import { SIMULATOR_CHOICE } from './simulator-key';
+import { ticketFirst, type Ticket } from './ticket';
 
 export interface CallRequest {
   readonly requestId: RequestId;
@@ -26,6 +31,14 @@ export interface CallRequest {
   readonly maxAgeMs: number | undefined;
   /** How long to be held instead of refused; the plan has the last word. */
   readonly maxWaitMs: number;
+  /** Of an earlier refusal. */
+  readonly ticket?: Ticket | undefined;
+  /** Aborted when the caller has gone. */
+  readonly gone?: (() => AbortSignal) | undefined;
+  /** Whether somebody is waiting for it; undefined: yes. */
+  readonly priority?: Priority | undefined;
+  /** The client's Idempotency-Key. */
+  readonly idempotencyKey?: string | undefined;
   /** After that long the caller waits no longer; undefined: for ever. */
   readonly timeoutMs?: number | undefined;
 }
@@ -40,6 +53,7 @@ export interface CallParts extends ShareParts {
   readonly admission: Admission;
   readonly journal: Journal;
   readonly snapshots: UserSnapshots;
+  readonly once: Once;
   readonly simulator: boolean;
   readonly random: () => number;
   readonly onError: (error: Error) => void;
@@ -75,7 +89,8 @@ export function createCall(parts: CallParts): DataPlane {
     // 2 catalog
     const asked = recognise(catalog, request.path, request.query);
     shown.endpoint = asked.endpoint.id;
-    const keys = keysOf(caller);
+    const { ticket, gone, priority = 'interactive' } = request;
+    const keys = ticketFirst(keysOf(caller), ticket);
     shown.key = keys.owner;
     journal.assertAccountable();
 
@@ -83,9 +98,11 @@ export function createCall(parts: CallParts): DataPlane {
     const now = clock();
     const deadline = now + (request.timeoutMs ?? Infinity);
     const waitUntil = now + Math.min(request.maxWaitMs, request.timeoutMs ?? Infinity, caller.plan.terms.maxWaitMs, LONGEST_WAIT_MS);
-    const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown, waitUntil, deadline });
+    const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown, priority, ticket, gone, waitUntil, deadline });
     try {
-      return answerWith(admitted, await share(admitted, request.maxAgeMs));
+      const answer = await answerTo(admitted, request);
+      end(admission.settle(admitted, shown.credits));
+      return answer;
     } catch (error) {
       end(admitted.sent ? admission.settle(admitted, 0) : admission.giveBack(admitted));
       throw error;
@@ -108,7 +125,15 @@ export function createCall(parts: CallParts): DataPlane {
     });
   }
 
-  function answerWith(call: AdmittedCall, shared: Shared): Answer {
+  async function answerTo(call: AdmittedCall, { maxAgeMs, idempotencyKey }: CallRequest): Promise<Answer> {
+    const make = async () => answerWith(call, await share(call, maxAgeMs));
+    if (idempotencyKey === undefined) return make();
+    const made = await parts.once(call, idempotencyKey, make);
+    return 'answer' in made ? made.answer : replay(call, made.replay);
+  }
+
+  /** @throws what share throws */
+  async function answerWith(call: AdmittedCall, shared: Shared): Promise<Answer> {
     const { hitPrice, coalescedPrice } = call.plan.terms;
     switch (shared.from) {
       case 'upstream':
@@ -121,28 +146,40 @@ export function createCall(parts: CallParts): DataPlane {
   }
 
   function charge(call: AdmittedCall, fetched: Fetched): Answer {
-    end(admission.settle(call, fetched.chargedCredits));
     call.shown.credits = fetched.chargedCredits;
     call.shown.key = fetched.owner;
     keepSnapshot(call, fetched);
     return fetched;
   }
 
-  function serve(
+  async function serve(
     call: AdmittedCall,
     kept: KeptAnswer,
     how: 'hit' | 'coalesced' | 'stale',
     keyOwner: KeyOwner,
     price: number,
-  ): Answer {
+  ): Promise<Answer> {
     const { shown } = call;
-    journal.write(served(call, clock(), { cache: how, keyOwner, chargedCredits: price }));
-    end(admission.settle(call, price));
+    const record = served(call, clock(), { cache: how, keyOwner, chargedCredits: price });
+    if (call.charges !== undefined) call.charges.push({ charged: record, free: { ...record, chargedCredits: 0 } });
+    else if (price === 0) journal.write(usageRecord(record));
+    // a charge is on the record before its answer leaves; a bus that is slow gets it later
+    else await journal.recorded(usageRecord(record));
     shown.cache = how;
     shown.credits = price;
     shown.key = keyOwner;
     shown.fetchedAt = kept.fetchedAt;
     keepSnapshot(call, kept);
+    return kept;
+  }
+
+  function replay(call: AdmittedCall, kept: Replay): Answer {
+    const { shown } = call;
+    journal.write(usageRecord(served(call, clock(), { cache: 'hit', keyOwner: kept.keyOwner, chargedCredits: 0 })));
+    shown.cache = 'hit';
+    shown.key = kept.keyOwner;
+    shown.fetchedAt = kept.fetchedAt;
+    shown.replayed = true;
     return kept;
   }
 

@@ -9,14 +9,16 @@ import type { KeyOwner } from './key-choice';
 export type Settlement = Pick<UsageOf<'settled'>, 'upstreamStatus' | 'upstreamCredits' | 'chargedCredits'>;
 
 /** What the upstream took and the tenant does not pay is Weir's loss: absorbed. */
-export const settled = (attempt: Attempt, at: number, settlement: Settlement): OutgoingRecord =>
-  usageRecord({
-    kind: 'settled',
-    ...usageOfAttempt(attempt, at),
-    ...settlement,
-    cache: 'miss',
-    difference: settlement.upstreamCredits === settlement.chargedCredits ? null : 'absorbed',
-  });
+export const settled = (attempt: Attempt, at: number, settlement: Settlement): UsageOf<'settled'> => ({
+  kind: 'settled',
+  ...usageOfAttempt(attempt, at),
+  ...settlement,
+  cache: 'miss',
+  difference: settlement.upstreamCredits === settlement.chargedCredits ? null : 'absorbed',
+});
+
+/** The same where the tenant does not pay after all. */
+export const absorbed = (settlement: UsageOf<'settled'>): UsageOf<'settled'> => ({ ...settlement, chargedCredits: 0, difference: 'absorbed' });
 
 /** Nothing was sent: the hold is void. */
 export const released = (attempt: Attempt, at: number): OutgoingRecord =>
@@ -27,7 +29,7 @@ export const served = (
   call: Call,
   at: number,
   how: { cache: 'hit' | 'coalesced' | 'stale'; keyOwner: KeyOwner; chargedCredits: number },
-): OutgoingRecord => usageRecord({ kind: 'served', ...usageOfCall(call, at), ...how, upstreamCredits: 0 });
+): UsageOf<'served'> => ({ kind: 'served', ...usageOfCall(call, at), ...how, upstreamCredits: 0 });
 
 /** What the upstream said of the key, for those who decide about keys and ceilings. */
 export const signalled = (

@@ -21,15 +21,15 @@ export interface FetchParts extends SettleParts {
   /** Of one attempt. */
   readonly timeoutMs: number;
   readonly budget: RetryBudget;
-  /** The process is stopping: nobody is held any longer. */
-  readonly stopping: AbortSignal;
 }
 
 const MOST_RETRIES = 2;
+/** Refusals after which another key may still do. */
+const OF_THE_KEY: ReadonlySet<unknown> = new Set(['upstream-key', 'fair-share', 'upstream']);
 
 /** Steps 5 to 9 of a call that the cache could not answer: over its keys, and on each at most two retries. */
 export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<Fetched> {
-  const { catalog, admission, envelope, journal, upstreams, timeoutMs, breaker, rest, budget, stopping, metrics, clock, random } = parts;
+  const { catalog, admission, envelope, journal, upstreams, timeoutMs, breaker, rest, budget, metrics, clock, random } = parts;
   const settle = createSettle(parts);
 
   return async function fetch(call) {
@@ -38,10 +38,7 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     for (;;) {
       const outcome = await overKeys(call, counter);
       if (outcome.is === 'fetched') return outcome.fetched;
-      const { error } = outcome;
-      const waitMs = error.code === 'rate-limited' ? (error.retryAfter ?? Infinity) * 1_000 : Infinity;
-      if (stopping.aborted || clock() + waitMs > call.waitUntil) throw error;
-      await sleep(waitMs, stopping);
+      await admission.hold(call, outcome.error);
     }
   };
 
@@ -87,7 +84,7 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
       // 5 admission
       await admission.enterKey(call, candidate, ++counter.entries);
     } catch (error) {
-      if (error instanceof AppError && error.details['limitedBy'] === 'upstream-key') return { is: 'next', error };
+      if (error instanceof AppError && OF_THE_KEY.has(error.details['limitedBy'])) return { is: 'next', error };
       throw error;
     }
 

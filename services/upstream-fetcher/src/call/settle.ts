@@ -6,10 +6,11 @@ import { userIn } from '../snapshot/user-snapshot';
 import type { Breaker } from '../upstream/breaker';
 import type { KeyRest } from '../upstream/key-rest';
 import type { Journal } from '../usage/journal';
+import { usageRecord } from '../usage/records';
 import type { Attempt } from './attempt';
 import type { KeptAnswer } from './cache';
 import { classify, type Received } from './classify';
-import { released, settled, signalled } from './fate';
+import { absorbed, released, settled, signalled } from './fate';
 import { noPlatformKey, type KeyOwner } from './key-choice';
 import type { Reply } from './upstream';
 
@@ -54,7 +55,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
     const { call, candidate } = attempt;
     metrics.attempts.inc({ outcome: reply.is });
     if (reply.is === 'received') return judged(attempt, reply);
-    if (reply.is === 'unusable') return absorbed(attempt, reply.status, reply.why);
+    if (reply.is === 'unusable') return wasted(attempt, reply.status, reply.why);
     const tooLate = reply.is === 'timeout' || (reply.is === 'not-sent' && reply.timedOut);
     if (!tooLate || !attempt.hurried) breaker.failed(candidate.key.id, call.endpoint.id);
     if (reply.is === 'not-sent') journal.write(released(attempt, clock()));
@@ -106,7 +107,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
         breaker.failed(key.id, endpoint.id);
         return { is: verdict.retryable ? 'again' : 'over', error: upstreamFailed(verdict.why), orElse: 'over' };
       case 'unintelligible':
-        return absorbed(attempt, status, verdict.why);
+        return wasted(attempt, status, verdict.why);
       default:
         return unreachable(verdict);
     }
@@ -116,7 +117,9 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
   function charged(attempt: Attempt, { status, body, contentType }: Received, now: number, parsed?: unknown): Fetched {
     const { endpoint } = attempt.call;
     const credits = creditsFor(endpoint, status);
-    pay(attempt, status, credits, credits);
+    const settlement = settled(attempt, now, { upstreamStatus: status, upstreamCredits: credits, chargedCredits: credits });
+    if (attempt.call.charges === undefined) journal.write(usageRecord(settlement));
+    else attempt.call.charges.push({ charged: settlement, free: absorbed(settlement) });
     const good = parsed !== undefined;
     return {
       status,
@@ -131,12 +134,12 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
   }
 
   /** The upstream took its credits for something that nobody can use: the tenant does not pay, nothing is kept, no retry pays again. */
-  function absorbed(attempt: Attempt, status: number, why: string): Outcome {
+  function wasted(attempt: Attempt, status: number, why: string): Outcome {
     pay(attempt, status, creditsFor(attempt.call.endpoint, status), 0);
     return { is: 'over', error: upstreamFailed(why) };
   }
 
   function pay(attempt: Attempt, upstreamStatus: number, upstreamCredits: number, chargedCredits: number): void {
-    journal.write(settled(attempt, clock(), { upstreamStatus, upstreamCredits, chargedCredits }));
+    journal.write(usageRecord(settled(attempt, clock(), { upstreamStatus, upstreamCredits, chargedCredits })));
   }
 }

@@ -20,6 +20,11 @@ export interface Journal {
    * @throws AppError `not-accountable` (503) within `holdTimeoutMs`
    */
   hold(record: OutgoingRecord, otherwise: () => OutgoingRecord): Promise<void>;
+  /**
+   * As `write`; resolves with true when the bus has it, and with false after `holdTimeoutMs`: it is tried further. For what is
+   * better on the record before the answer leaves.
+   */
+  recorded(record: OutgoingRecord): Promise<boolean>;
   /** Never waits; tried until the bus takes it, in the order given. */
   write(record: OutgoingRecord): void;
   /** @throws AppError `not-accountable` (503) while the bus takes nothing or too much is waiting: nothing is served unmetered */
@@ -36,6 +41,11 @@ interface Held {
   readonly done: (error?: Error) => void;
 }
 
+interface Written {
+  readonly record: OutgoingRecord;
+  readonly done: (() => void) | undefined;
+}
+
 const BATCH = 500;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
@@ -47,7 +57,7 @@ const LONGEST_PAUSE_MS = 2_000;
 export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalOptions): Journal {
   const held: Held[] = [];
   let publishing = false;
-  let written: OutgoingRecord[] = [];
+  let written: Written[] = [];
   let writing: Promise<void> | undefined;
   let away = false;
 
@@ -68,10 +78,11 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
     for (let pauseMs = FIRST_PAUSE_MS; written.length > 0;) {
       const batch = written.slice(0, BATCH);
       try {
-        await bus.publish(batch);
+        await bus.publish(batch.map(({ record }) => record));
         written = written.slice(batch.length);
         pauseMs = FIRST_PAUSE_MS;
         away = false;
+        for (const { done } of batch) done?.();
       } catch (error) {
         if (!away) onError(new Error('the bus takes no usage records; they wait in memory', { cause: error }));
         away = true;
@@ -80,6 +91,11 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
       }
     }
     writing = undefined;
+  }
+
+  function push(entry: Written): void {
+    written.push(entry);
+    writing ??= publishWritten();
   }
 
   const journal: Journal = {
@@ -105,10 +121,18 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
         held.push(entry);
         if (!publishing) void publishHeld();
       }),
-    write(record) {
-      written.push(record);
-      writing ??= publishWritten();
-    },
+    write: (record) => push({ record, done: undefined }),
+    recorded: (record) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => resolve(false), holdTimeoutMs);
+        push({
+          record,
+          done: () => {
+            clearTimeout(timer);
+            resolve(true);
+          },
+        });
+      }),
     assertAccountable() {
       if (away || written.length >= backlog) throw notAccountable();
     },
