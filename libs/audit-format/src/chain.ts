@@ -1,37 +1,46 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { TenantId } from '@weir/kernel';
 import type { StoredEvent } from './event';
 
 /**
- * The chain of a log: content = SHA-256 of the event's fields as netstrings, link = SHA-256(link before ‖ content). weir.append
- * computes the same in SQL; here it is computed again from what was read.
+ * The chain of a log: content = SHA-256 of what the writer says of an event, as netstrings; link = SHA-256 of the link before, the
+ * content, and what the log says: place, time and author. docs/audit-format.md. The writer takes the first in here and weir.append the
+ * second in SQL; here both are computed again from what was read.
  */
 export const genesis = (tenant: TenantId): string => sha256(netstring('weir-chain-1') + netstring(tenant)).toString('hex');
 
-export function contentHash(event: StoredEvent): string {
-  const fields = [
-    'weir-event-1',
-    event.tenantId,
-    String(event.position),
-    event.eventId,
-    event.stream,
-    String(event.version),
-    event.type,
-    String(event.schemaVersion),
-    event.occurredAt,
-    event.recordedAt,
-    event.author,
-    event.actor.type,
-    event.actor.id,
-    event.action,
-    event.reason,
-    event.requestId,
-    event.causationId,
-    event.correlationId,
-    event.commandId,
-    event.bytes,
-  ];
-  return sha256(fields.map(netstring).join('')).toString('hex');
+/** What the writer of an event says of it. */
+export type Content = Omit<StoredEvent, 'position' | 'version' | 'data' | 'recordedAt' | 'author' | 'contentHash' | 'chainHash'>;
+
+export const contentHash = (event: Content): string => contentDigest(event).toString('hex');
+
+export function contentDigest(event: Content): Buffer {
+  return sha256(
+    netstring('weir-event-1') +
+      netstring(event.tenantId) +
+      netstring(event.eventId) +
+      netstring(event.stream) +
+      netstring(event.type) +
+      netstring(String(event.schemaVersion)) +
+      netstring(event.occurredAt) +
+      netstring(event.actor.type) +
+      netstring(event.actor.id) +
+      netstring(event.action) +
+      netstring(event.reason) +
+      netstring(event.requestId) +
+      netstring(event.causationId) +
+      netstring(event.correlationId) +
+      netstring(event.commandId) +
+      netstring(event.bytes),
+  );
+}
+
+/** @param before and content 32 bytes each */
+function linkOf(before: Buffer, content: Buffer, { position, version, recordedAt, author }: StoredEvent): Buffer {
+  const place = Buffer.alloc(12);
+  place.writeBigInt64BE(BigInt(position));
+  place.writeInt32BE(version, 8);
+  return sha256(Buffer.concat([before, content, place, Buffer.from(netstring(recordedAt) + netstring(author))]));
 }
 
 export type BreakKind = 'gap' | 'out-of-order' | 'content-altered' | 'chain-broken';
@@ -66,9 +75,9 @@ function step(state: ChainState, event: StoredEvent): ChainState {
 
 /** Whether an event is the next of a chain that ends at `before`, and the chain's end with it as computed from what the event says. */
 export function examine(before: Link, event: StoredEvent): { head: string; what: BreakKind | undefined } {
-  const content = contentHash(event);
-  const head = sha256(Buffer.concat([Buffer.from(before.head, 'hex'), Buffer.from(content, 'hex')])).toString('hex');
-  return { head, what: whatIsWrong(before.position, event, content, head) };
+  const content = contentDigest(event);
+  const head = linkOf(Buffer.from(before.head, 'hex'), content, event).toString('hex');
+  return { head, what: whatIsWrong(before.position, event, content.toString('hex'), head) };
 }
 
 function whatIsWrong(before: number, event: StoredEvent, content: string, head: string): BreakKind | undefined {
@@ -79,4 +88,4 @@ function whatIsWrong(before: number, event: StoredEvent, content: string, head: 
 }
 
 const netstring = (value: string | null): string => (value === null ? '-,' : `${Buffer.byteLength(value)}:${value},`);
-const sha256 = (data: string | Buffer): Buffer => createHash('sha256').update(data).digest();
+const sha256 = (data: string | Buffer): Buffer => hash('sha256', data, 'buffer');

@@ -12,6 +12,8 @@ export function eventJson({ data: _, bytes, ...event }: StoredEvent): string {
 const TEXTS = ['tenantId', 'eventId', 'stream', 'type', 'occurredAt', 'recordedAt', 'author', 'action', 'commandId', 'contentHash', 'chainHash', 'dataText'];
 const OPTIONAL_TEXTS = ['reason', 'requestId', 'causationId', 'correlationId'];
 const INTEGERS = ['position', 'version', 'schemaVersion'];
+/** A stream's versions have 32 bits in the link. */
+const LAST_VERSION = 2 ** 31 - 1;
 
 /** The event of a line of JSON; undefined for a line that is not one. */
 export function eventOf(line: unknown): StoredEvent | undefined {
@@ -21,6 +23,7 @@ export function eventOf(line: unknown): StoredEvent | undefined {
     TEXTS.every((name) => typeof line[name] === 'string') &&
     OPTIONAL_TEXTS.every((name) => line[name] === null || typeof line[name] === 'string') &&
     INTEGERS.every((name) => Number.isSafeInteger(line[name])) &&
+    Math.abs(line['version'] as number) <= LAST_VERSION &&
     typeof type === 'string' &&
     typeof id === 'string';
   if (!whole) return undefined;

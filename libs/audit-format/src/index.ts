@@ -1,4 +1,4 @@
-export { chainStart, contentHash, examine, follow, genesis, type Break, type BreakKind, type ChainState, type Link } from './chain';
+export { chainStart, contentDigest, contentHash, examine, follow, genesis, type Break, type BreakKind, type ChainState, type Content, type Link } from './chain';
 export type { StoredEvent } from './event';
 export { eventJson } from './event-json';
 export { firstDisagreement, firstFinding, type Evidence, type Finding, type LogHead, type WitnessedHead } from './verdict';

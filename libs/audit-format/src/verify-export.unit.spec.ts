@@ -75,6 +75,10 @@ describe('an export', () => {
     expect(await edit('"data":{"name":"n4', '"data":{"name":"n5')).toEqual([['line-altered', 4, 4], ['manifest-disagrees', 7, null]]);
     expect(await edit('"reason":null', '"reason":"paid","reason":null')).toEqual([['line-altered', 4, 4], ['manifest-disagrees', 7, null]]);
     expect(await edit(/"chainHash":"./, '"chainHash":"z')).toEqual(expect.arrayContaining([['chain-broken', 4, 4]]));
+    for (const said of ['"version":4', '"recordedAt":"2026', '"author":"weir_tenant']) {
+      expect(await edit(said, said.replace(/.$/, '5'))).toEqual([['chain-broken', 4, 4], ['manifest-disagrees', 7, null]]);
+    }
+    expect(await edit('"version":4', '"version":4294967300')).toEqual(expect.arrayContaining([['unreadable-line', 4, null]]));
     expect(await edit('"position":4', '"position":"4"')).toEqual(expect.arrayContaining([['unreadable-line', 4, null]]));
     expect(await edit('–', '\ud800')).not.toEqual([]);
   });

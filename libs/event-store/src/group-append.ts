@@ -2,7 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { EVENTS } from '@weir/contracts';
 import type { TenantId } from '@weir/kernel';
 import { sqlState, type UnitOfWork } from '@weir/tenancy';
-import { appendTogether, encode, type Append, type Appended, type Contracts, type Encoded } from './append';
+import { appendTogether, type Append, type Appended } from './append';
+import type { Contracts } from './contracts';
+import { encode, type Encoded } from './encoded';
 
 /** Appends that wait while a statement is in flight go together in the next one, so many at most. */
 const MOST = 128;

@@ -2,7 +2,7 @@ import type { StoredEvent } from '@weir/audit-format';
 import { EVENTS, readEvent } from '@weir/contracts';
 import type { TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
-import { contractOf, type Contracts } from './append';
+import { contractOf, type Contracts } from './contracts';
 import { readEvents } from './event-log';
 
 /**

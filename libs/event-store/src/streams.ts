@@ -1,7 +1,7 @@
 import { EVENTS, readEvent } from '@weir/contracts';
 import type { Aggregate, Fact, TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
-import { contractOf, type Contracts } from './append';
+import { contractOf, type Contracts } from './contracts';
 import { readSnapshot, type Snapshot } from './snapshots';
 
 /** An event as an aggregate takes it: its data as the current version of its contract has them, whichever they were written in. */

@@ -26,6 +26,14 @@ import { definition } from './index';
 const NDJSON = { accept: 'application/x-ndjson' };
 const VERIFIER = join(__dirname, '../fixtures/verify-export.py');
 
+/** Another value of each type that an event's columns have. */
+const FORGED: Record<string, string> = {
+  text: "'forged'",
+  integer: '99',
+  uuid: 'gen_random_uuid()',
+  'timestamp with time zone': "'2020-01-01'",
+};
+
 let database: TestDatabase;
 let platform: TestPlatform;
 let host: Host;
@@ -141,25 +149,29 @@ describe('verification', () => {
 
   it('A1 finds an edit of each field of the envelope', async () => {
     const tenant = await tenantWith(4);
-    for (const column of [
-      'author',
-      'actor_type',
-      'actor_id',
-      'reason',
-      'action',
-      'request_id',
-      'causation_id',
-      'correlation_id',
-      'command_id',
-      'type',
-      'stream',
-    ]) {
-      const { rows } = await tamper(tenant, `select ${column} as value from events where position = 3`);
-      await tamper(tenant, `update events set ${column} = 'forged' where position = 3`);
-      expect(await verify(tenant)).toMatchObject({ result: 'broken', firstBreak: 3, because: 'content-altered' });
-      await tamper(tenant, `update events set ${column} = $1 where position = 3`, [rows[0].value]);
+    // what its writer says of an event is in the content hash, what the log says of it in the link
+    const said = ['event_id', 'stream', 'type', 'schema_version', 'occurred_at', 'actor_type', 'actor_id', 'action', 'reason', 'request_id', 'causation_id', 'correlation_id', 'command_id'];
+    for (const column of [...said, 'version', 'recorded_at', 'author']) {
+      const { rows } = await tamper(tenant, `select ${column}::text as text, pg_typeof(${column})::text as type from events where position = 3`);
+      await tamper(tenant, `update events set ${column} = ${FORGED[rows[0].type]} where position = 3`);
+      expect([column, await verify(tenant)]).toMatchObject([column, { result: 'broken', firstBreak: 3, because: said.includes(column) ? 'content-altered' : 'chain-broken' }]);
+      await tamper(tenant, `update events set ${column} = $1 where position = 3`, [rows[0].text]);
       expect(await verify(tenant)).toMatchObject({ result: 'intact' });
     }
+  });
+
+  it('A1 finds an event whose service sent the content hash of another', async () => {
+    const tenant = await tenantWith(3);
+    const service = new Postgres({ connectionString: database.urlOf('tenant-registry') });
+    await service.connect();
+    await service.query(
+      `select weir.append($1, '{s}', '{1,-2,1}', '{c}', array[gen_random_uuid()::text, 's', 'tenant.renamed', '1', '{"name":"x"}', '2026-11-24T20:31:07.123Z', 'operator', 'op',
+         'spec', null, null, null, null, 'c'], array[sha256('something else')])`,
+      [tenant.id],
+    );
+    await service.end();
+    const { rows } = await tamper(tenant, 'select position::int from events order by position desc limit 1');
+    expect(await verify(tenant)).toMatchObject({ result: 'broken', firstBreak: rows[0].position, because: 'content-altered' });
   });
 
   it('A1 finds an edit that brought its own content hash', async () => {
@@ -197,7 +209,7 @@ describe('verification', () => {
     const tenant = await tenantWith(6);
     await tamper(tenant, 'update events set position = case position when 3 then -4 else -3 end where position in (3, 4)');
     await tamper(tenant, 'update events set position = -position where position < 0');
-    expect(await verify(tenant)).toMatchObject({ result: 'broken', firstBreak: 3, because: 'content-altered' });
+    expect(await verify(tenant)).toMatchObject({ result: 'broken', firstBreak: 3, because: 'chain-broken' });
   });
 
   it('A1 finds a cut-off end, and one whose head row was set back with it, by what the bus has seen', async () => {
@@ -502,7 +514,7 @@ describe('an export that can be verified', () => {
       `insert into events select tenant_id, 4, gen_random_uuid(), 'tenant/forged', 1, type, schema_version, data, occurred_at, recorded_at, author, actor_type,
          actor_id, action, reason, request_id, causation_id, correlation_id, command_id, content_hash, chain_hash from events where position = 3`,
     ]],
-    ['reordering', 'content-altered', 3, [
+    ['reordering', 'chain-broken', 3, [
       'update events set position = case position when 3 then -4 else -3 end where position in (3, 4)',
       'update events set position = -position where position < 0',
     ]],

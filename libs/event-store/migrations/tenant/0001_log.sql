@@ -19,11 +19,10 @@ create table events (
   request_id     text,
   causation_id   text,
   correlation_id text,
-  command_id     text not null,
+  command_id     text collate "C" not null,
   content_hash   bytea not null,
   chain_hash     bytea not null,
   primary key (tenant_id, position),
-  unique (tenant_id, event_id),
   unique (tenant_id, stream, version)
 );
 -- By this a retried command finds its first result.

@@ -1,0 +1,114 @@
+import { contentDigest } from '@weir/audit-format';
+import { canonicalJson, rfc3339, uuidFrom, type TenantId } from '@weir/kernel';
+import type { Append, StateChange } from './append';
+import { contractOf, type Contracts } from './contracts';
+
+/** An append as weir.append reads it, together with others or alone. */
+export interface Encoded {
+  readonly stream: string;
+  readonly expected: number;
+  readonly command: string;
+  readonly contents: readonly Buffer[];
+  /** {@link FIELDS} an event. */
+  readonly fields: readonly (string | null)[];
+  readonly states: readonly EncodedState[];
+}
+
+interface EncodedState {
+  readonly topic: string;
+  readonly key: string;
+  readonly body: string | null;
+}
+
+const EXPECTED = { none: 0, exists: -1, any: -2 } as const;
+
+/** Hashes here what the writer knows; what the log adds, place, time and author, goes into the link. */
+export function encode({ tenant, stream, expected, events, context, states = [] }: Append, contracts: Contracts): Encoded {
+  const { commandId, at, actor, action, reason = null, requestId = null, causationId = null, correlationId = null } = context;
+  const occurredAt = microseconds(at);
+  const fields: (string | null)[] = [];
+  const contents = events.map(({ type, data }, index) => {
+    const event = {
+      tenantId: tenant,
+      eventId: uuidFrom(`${tenant}/${stream}/${commandId}/${index}`, at),
+      stream,
+      type,
+      schemaVersion: contractOf(type, contracts).version,
+      occurredAt,
+      actor,
+      action,
+      reason,
+      requestId,
+      causationId,
+      correlationId,
+      commandId,
+      bytes: canonicalJson(data),
+    };
+    fields.push(event.eventId, stream, type, String(event.schemaVersion), event.bytes, occurredAt, actor.type, actor.id);
+    fields.push(action, reason, requestId, causationId, correlationId, commandId);
+    return contentDigest(event);
+  });
+  return { stream, expected: typeof expected === 'number' ? expected : EXPECTED[expected], command: commandId, contents, fields, states: states.map(encodeState) };
+}
+
+export const encodeState = ({ topic, key, body }: StateChange): EncodedState => ({ topic, key, body: body === null ? null : canonicalJson(body) });
+
+/** As the log says it: events come with milliseconds, and are kept and hashed with microseconds. */
+const microseconds = (ms: number): string => rfc3339(ms).replace('Z', '000Z');
+
+/** The parameters of weir.append. */
+export function parameters(tenant: TenantId, appends: readonly Encoded[]): unknown[] {
+  const streams = new Map<string, number>();
+  const heads: number[] = [];
+  const states: object[] = [];
+  let last = 0;
+  for (const { stream, expected, contents, states: said } of appends) {
+    const place = streams.get(stream) ?? streams.size + 1;
+    streams.set(stream, place);
+    heads.push(place, expected, contents.length);
+    last += contents.length;
+    for (const state of said) states.push({ ...state, event: last });
+  }
+  return [
+    tenant,
+    textArray([...streams.keys()]),
+    heads,
+    textArray(appends.map(({ command }) => command)),
+    textArray(appends.flatMap(({ fields }) => fields)),
+    bytesArray(appends.flatMap(({ contents }) => contents)),
+    states.length === 0 ? null : JSON.stringify(states),
+  ];
+}
+
+const TEXT = 25;
+const BYTEA = 17;
+const HEADER = 20;
+
+/** A text[] as PostgreSQL reads it in binary: nothing to escape here, nothing to parse there. */
+function textArray(texts: readonly (string | null)[]): Buffer {
+  const sizes = texts.map((text) => (text === null ? 0 : Buffer.byteLength(text)));
+  const buffer = arrayOf(TEXT, texts.length, sizes.reduce((sum, size) => sum + size, 0));
+  let at = HEADER;
+  texts.forEach((text, index) => {
+    at = buffer.writeInt32BE(text === null ? -1 : (sizes[index] as number), at);
+    if (text !== null) at += buffer.write(text, at);
+  });
+  return buffer;
+}
+
+function bytesArray(values: readonly Buffer[]): Buffer {
+  const buffer = arrayOf(BYTEA, values.length, values.reduce((sum, { length }) => sum + length, 0));
+  let at = HEADER;
+  for (const value of values) {
+    at = buffer.writeInt32BE(value.length, at);
+    at += value.copy(buffer, at);
+  }
+  return buffer;
+}
+
+/** One dimension that starts at 1, with its head written and room for so many elements of so many bytes together. */
+function arrayOf(type: number, length: number, bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafe(HEADER + 4 * length + bytes);
+  [1, 1, type, length, 1].forEach((value, index) => buffer.writeInt32BE(value, 4 * index));
+  return buffer;
+}
