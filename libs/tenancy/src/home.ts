@@ -28,7 +28,7 @@ export class TenantSchema {
   async apply(sql: Sql, home: string, applied: readonly string[], pooled = home === POOLED): Promise<void> {
     const missing = this.missing(applied);
     if (missing.length === 0) return;
-    await sql.query("select set_config('search_path', quote_ident($1), true), set_config('weir.provisioning_role', $1, true)", [home]);
+    await sql.query("select set_config('search_path', quote_ident($1), true), set_config('weir.provisioning_role', $1, true), set_config('weir.pooled', $2, true)", [home, String(pooled)]);
     await sql.query(this.script(missing));
     if (pooled) await sql.query('select weir.open_to_moves()');
   }

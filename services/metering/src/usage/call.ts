@@ -4,9 +4,15 @@ import type { Sql } from '@weir/tenancy';
 import { callNotFound } from '../errors';
 
 export interface CallRecord {
-  kind: 'held' | 'settled' | 'released' | 'served' | 'unsettled';
+  kind: AttemptState | 'served' | 'reversed';
+  /** Whether its credits are in the sums; of several settlements of one attempt one is. */
+  counts: boolean;
   attempt: number | null;
   at: number;
+  /** UTC day in whose sums it is. */
+  day: string;
+  /** The closed month that it adjusts. */
+  adjusts: string | null;
   mode: string;
   endpoint: string;
   project_id: string | null;
@@ -24,12 +30,9 @@ export interface CallRecord {
   difference: string | null;
 }
 
-export type AttemptState = 'held' | 'unsettled' | 'released' | 'settled';
-
-export interface AttemptRow {
-  attempt: number;
-  state: AttemptState;
-}
+/** Lowest first: an attempt stands where the highest of its records puts it. */
+const STATES = ['held', 'unsettled', 'not-taken', 'taken', 'released', 'settled'] as const;
+export type AttemptState = (typeof STATES)[number];
 
 export interface AttemptView {
   readonly attempt: number;
@@ -45,6 +48,15 @@ export interface AttemptView {
   readonly heldAt: string | null;
   readonly decidedAt: string | null;
   readonly why: string;
+}
+
+/** Where the charge is to be found again: the invoice of that month has it. */
+export interface ChargeView {
+  /** UTC day. */
+  readonly day: string;
+  readonly period: string;
+  /** The month in which the call was made, where that had been closed already. */
+  readonly adjusts: string | null;
 }
 
 /** Why a call cost what it did. */
@@ -63,14 +75,17 @@ export interface CallView {
   readonly upstreamCredits: number;
   readonly chargedCredits: number;
   readonly unsettledCredits: number;
+  /** null: nothing was charged, or not yet. */
+  readonly charge: ChargeView | null;
   readonly attempts: readonly AttemptView[];
   readonly why: string;
 }
 
 export async function readRecords(sql: Sql, tenant: TenantId, requestId: string): Promise<CallRecord[]> {
   const { rows } = await sql.query<CallRecord>(
-    `select kind, attempt, at::float8 as at, mode, endpoint, nullif(project_id, '') as project_id, nullif(token_id, '') as token_id, price_version,
-            purpose, key_owner, nullif(key_id, '') as key_id, key_version, key_mode, cache, upstream_status,
+    `select kind, counts <> 'nothing' as counts, nullif(attempt, 0) as attempt, at::float8 as at, to_char(day, 'YYYY-MM-DD') as day, nullif(adjusts, '') as adjusts,
+            mode, endpoint, nullif(project_id, '') as project_id, nullif(token_id, '') as token_id, price_version, nullif(purpose, '') as purpose,
+            key_owner, nullif(key_id, '') as key_id, nullif(key_version, 0) as key_version, key_mode, cache, nullif(status, 0) as upstream_status,
             upstream_credits::float8 as upstream_credits, charged_credits::float8 as charged_credits, nullif(difference, '') as difference
      from usage_events where tenant_id = $1 and request_id = $2 order by at, event_id limit 500`,
     [tenant, requestId],
@@ -78,26 +93,15 @@ export async function readRecords(sql: Sql, tenant: TenantId, requestId: string)
   return rows;
 }
 
-export async function readAttempts(sql: Sql, tenant: TenantId, requestId: string): Promise<AttemptRow[]> {
-  const { rows } = await sql.query<AttemptRow>(
-    'select attempt, state from attempts where tenant_id = $1 and request_id = $2 order by attempt',
-    [tenant, requestId],
-  );
-  return rows;
-}
-
 /** @throws AppError `not-found` when nothing is on record */
-export function explainCall(requestId: string, records: readonly CallRecord[], states: readonly AttemptRow[]): CallView {
+export function explainCall(requestId: string, records: readonly CallRecord[]): CallView {
   const [first] = records;
   if (first === undefined) throw callNotFound();
-  const attempts = states.map(({ attempt, state }) =>
-    explainAttempt(
-      attempt,
-      state,
-      records.filter((record) => record.attempt === attempt),
-    ),
-  );
+  const attempts = [...Map.groupBy(records.filter(({ attempt }) => attempt !== null), ({ attempt }) => attempt as number)]
+    .sort(([a], [b]) => a - b)
+    .map(([attempt, of]) => explainAttempt(attempt, of));
   const served = records.find((record) => record.kind === 'served');
+  const charged = records.find((record) => record.counts && (record.kind === 'served' || record.kind === 'settled') && record.charged_credits > 0);
   const sum = (of: (attempt: AttemptView) => number) => attempts.reduce((before, attempt) => before + of(attempt), 0);
   return {
     requestId,
@@ -113,16 +117,18 @@ export function explainCall(requestId: string, records: readonly CallRecord[], s
     upstreamCredits: sum((attempt) => attempt.upstreamCredits),
     chargedCredits: sum((attempt) => attempt.chargedCredits) + (served?.charged_credits ?? 0),
     unsettledCredits: sum((attempt) => attempt.unsettledCredits),
+    charge: charged === undefined ? null : { day: charged.day, period: charged.day.slice(0, 7), adjusts: charged.adjusts },
     attempts,
     why: served === undefined ? attempts.map(({ attempt, why }) => `Attempt ${attempt}: ${why}`).join(' ') : whyServed(served),
   };
 }
 
-function explainAttempt(attempt: number, state: AttemptState, records: readonly CallRecord[]): AttemptView {
+function explainAttempt(attempt: number, records: readonly CallRecord[]): AttemptView {
+  const state = STATES.findLast((one) => records.some(({ kind }) => kind === one)) ?? 'held';
   const held = records.find((record) => record.kind === 'held');
-  const decided = records.find((record) => record.kind === state);
+  const decided = records.find((record) => record.kind === state && record.counts) ?? records.find((record) => record.kind === state);
   const known = decided ?? held;
-  const settled = state === 'settled' ? decided : undefined;
+  const used = state === 'settled' || state === 'taken' ? decided : undefined;
   return {
     attempt,
     state,
@@ -130,9 +136,9 @@ function explainAttempt(attempt: number, state: AttemptState, records: readonly 
     keyId: known?.key_id ?? null,
     keyVersion: known?.key_version ?? null,
     heldCredits: held?.upstream_credits ?? null,
-    upstreamStatus: settled?.upstream_status ?? null,
-    upstreamCredits: settled?.upstream_credits ?? 0,
-    chargedCredits: settled?.charged_credits ?? 0,
+    upstreamStatus: used?.upstream_status ?? null,
+    upstreamCredits: used?.upstream_credits ?? 0,
+    chargedCredits: used?.charged_credits ?? 0,
     unsettledCredits: state === 'unsettled' ? (decided?.upstream_credits ?? 0) : 0,
     heldAt: held === undefined ? null : rfc3339(held.at),
     decidedAt: state === 'held' || decided === undefined ? null : rfc3339(decided.at),
@@ -149,6 +155,10 @@ function whyAttempt(state: AttemptState, decided: CallRecord | undefined): strin
       return 'nothing was sent; the hold is void.';
     case 'unsettled':
       return `no settlement arrived in time; the upstream may have taken ${amount(credits)}, of which you pay nothing.`;
+    case 'taken':
+      return `no settlement arrived; the upstream’s own account says that it took ${amount(credits)}, of which you pay nothing.`;
+    case 'not-taken':
+      return 'no settlement arrived; the upstream’s own account does not list it, so that it took nothing.';
     case 'settled':
       return whySettled(credits, decided);
   }

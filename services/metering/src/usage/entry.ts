@@ -3,11 +3,16 @@ import { usage, type Usage, type UsageOf } from '@weir/contracts';
 import { uuidFrom } from '@weir/kernel';
 import { malformedUsage } from '../errors';
 
-/** A hold that nobody settled in time: the upstream may have taken its credits. Metering's own record, of the hold's day. */
-export type Unsettled = Omit<UsageOf<'held'>, 'kind'> & { readonly kind: 'unsettled' };
+type OfHold<K extends string> = Omit<UsageOf<'held'>, 'kind'> & { readonly kind: K };
+
+/** A hold that nobody settled in time: the upstream may have taken its credits. Metering's own record, of the hold's time. */
+export type Unsettled = OfHold<'unsettled'>;
+
+/** What the upstream's own account says of such a hold. A settlement that comes after all still outweighs it. */
+export type Found = OfHold<'taken' | 'not-taken'> & { readonly status: number };
 
 /** What is counted: the records of the bus, and what metering finds itself. */
-export type Entry = Usage | Unsettled;
+export type Entry = Usage | Unsettled | Found;
 
 /** @throws AppError `malformed-usage`, which parks the record */
 export function readUsage(record: BusRecord): Usage {
@@ -19,9 +24,12 @@ export function readUsage(record: BusRecord): Usage {
 }
 
 /** The id comes from the attempt's, so that two jobs which find the same hold write one record. */
-export const unsettledOf = (held: UsageOf<'held'>): Unsettled => ({
-  ...held,
-  kind: 'unsettled',
-  eventId: uuidFrom(`unsettled/${held.tenantId}/${held.requestId}/${held.attempt}`, held.at),
-  chargedCredits: 0,
-});
+export const unsettledOf = (held: UsageOf<'held'>): Unsettled => ({ ...held, kind: 'unsettled', eventId: idOf('unsettled', held), chargedCredits: 0 });
+
+/** @param line what the upstream's account lists of the attempt; undefined: it lists nothing */
+export const foundOf = (held: UsageOf<'held'>, line: { readonly credits: number; readonly status: number } | undefined): Found => {
+  const kind = line === undefined ? 'not-taken' : 'taken';
+  return { ...held, kind, eventId: idOf(kind, held), upstreamCredits: line?.credits ?? 0, chargedCredits: 0, status: line?.status ?? 0 };
+};
+
+const idOf = (kind: Entry['kind'], { tenantId, requestId, attempt, at }: UsageOf<'held'>) => uuidFrom(`${kind}/${tenantId}/${requestId}/${attempt}`, at);

@@ -1,5 +1,6 @@
 import { PLATFORM, type Clock, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
+import { sayBudgets } from '../budget/budget-watch';
 import { sayQuota } from '../quota/quota';
 import type { Entry } from './entry';
 import { addKeyUsage } from './key-usage';
@@ -20,8 +21,11 @@ export class UsageLedger {
    */
   record(tenant: TenantId, entries: readonly Entry[]): Promise<number> {
     return this.work.inTenant(tenant, async (sql) => {
-      const counted = await recordUsage(sql, tenant, entries);
-      if (tenant !== PLATFORM) await sayQuota(sql, tenant, this.clock());
+      const counted = await recordUsage(sql, tenant, entries, this.clock());
+      if (tenant !== PLATFORM) {
+        await sayQuota(sql, tenant, this.clock());
+        await sayBudgets(sql, tenant, this.clock());
+      }
       await this.work.leaveTenant(sql);
       await addKeyUsage(sql, tenant, counted);
       return counted.recorded;

@@ -1,100 +1,92 @@
 import { utcDay, type TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
+import { OWN_NAMES, SHARED_NAMES, columnsOf, hourOf, recordArrays, sharedArrays } from './columns';
 import type { Entry } from './entry';
 import type { KeySums } from './key-usage';
+import { DIMENSIONS, MEASURES, SUMS, addedTo } from './sums';
 
-type Column = readonly [name: string, type: string, of: (entry: Entry) => unknown];
+const FIRST = 5;
+const KEPT = ['counts', 'adjusts', ...OWN_NAMES, ...SHARED_NAMES];
+const OF_SHAPE = SHARED_NAMES.filter((name) => name !== 'day' && name !== 'hour');
 
-const attemptOf = (entry: Entry) => (entry.kind === 'served' ? undefined : entry);
-const settledOf = (entry: Entry) => (entry.kind === 'settled' ? entry : undefined);
+/** Where an attempt stands. It moves to a state of higher rank alone, so that the order of arrival does not matter. */
+export const rank = (kind: string) => `array_position(array['held', 'unsettled', 'not-taken', 'taken', 'released', 'settled'], ${kind})`;
 
-const COLUMNS: readonly Column[] = [
-  ['event_id', 'uuid', (e) => e.eventId],
-  ['kind', 'text', (e) => e.kind],
-  ['request_id', 'text', (e) => e.requestId],
-  ['attempt', 'int', (e) => attemptOf(e)?.attempt ?? null],
-  ['at', 'bigint', (e) => e.at],
-  ['day', 'date', (e) => utcDay(e.at)],
-  ['mode', 'text', (e) => e.mode],
-  ['endpoint', 'text', (e) => e.endpoint],
-  ['project_id', 'text', (e) => e.projectId ?? ''],
-  ['token_id', 'text', (e) => e.tokenId ?? ''],
-  ['price_version', 'text', (e) => e.priceVersion],
-  ['purpose', 'text', (e) => attemptOf(e)?.purpose ?? null],
-  ['key_owner', 'text', (e) => e.keyOwner],
-  ['key_id', 'text', (e) => attemptOf(e)?.keyId ?? ''],
-  ['key_version', 'int', (e) => attemptOf(e)?.keyVersion ?? null],
-  ['key_mode', 'text', (e) => e.keyMode],
-  ['cache', 'text', (e) => (e.kind === 'served' ? e.cache : 'miss')],
-  ['upstream_status', 'int', (e) => settledOf(e)?.upstreamStatus ?? null],
-  ['upstream_credits', 'bigint', (e) => e.upstreamCredits],
-  ['charged_credits', 'bigint', (e) => e.chargedCredits],
-  ['difference', 'text', (e) => (e.kind === 'unsettled' ? 'unsettled' : (settledOf(e)?.difference ?? ''))],
-];
-
-const NAMES = COLUMNS.map(([name]) => name).join(', ');
-const ARRAYS = COLUMNS.map(([, type], index) => `$${index + 2}::${type}[]`).join(', ');
-const DIMENSIONS = 'day, endpoint, project_id, token_id, key_owner, key_id, key_mode, mode, cache, difference';
-const rank = (state: string) => `coalesce(array_position(array['held', 'unsettled', 'released', 'settled'], ${state}), 0)`;
+const REVERSED: Readonly<Record<string, string>> = {
+  event_id: 'uuidv7()',
+  kind: `'reversed'`,
+  day: 'case when e.day < b.open_from then $3::date else e.day end',
+  hour: 'case when e.day < b.open_from then $4::smallint else e.hour end',
+  adjusts: `case when e.day < b.open_from and e.adjusts = '' then to_char(e.day, 'YYYY-MM') else e.adjusts end`,
+  upstream_credits: '-e.upstream_credits',
+  charged_credits: '-e.charged_credits',
+};
 
 /**
- * Dedupe, attempts and sums in one statement (COPY into a stage and a statement per table are slower: docs/metering.md). Rows are
- * written in the order of their keys: two writers that share duplicates would deadlock otherwise.
+ * Dedupe, rows and sums in one statement (COPY into a stage and a statement per table are slower: docs/metering.md). Rows are written in
+ * the order of their keys: two writers that share duplicates would deadlock otherwise.
  *
- * An attempt moves only to a state of higher rank, so that the order of arrival does not matter; what moves it is what counts, and a
- * settlement that comes after 'unsettled' takes that back from the day on which it was counted.
+ * What moves an attempt is what counts; a move past what had counted (unsettled, taken) adds a row that takes that back. Usage of a closed
+ * month goes into the sums of now, and says which month it adjusts.
  */
 const RECORD = `
-  with fresh as (
-    insert into usage_events (tenant_id, ${NAMES})
-    select $1, ${NAMES} from unnest(${ARRAYS}) as incoming (${NAMES}) order by event_id
-    on conflict do nothing
-    returning *
+  with book as (select coalesce((select open_from from books where tenant_id = $1), '-infinity'::date) as open_from),
+  shape as (
+    select i.number, ${OF_SHAPE.map((name) => `i.${name}`).join(', ')}, ${rank('i.kind')} as rank,
+           case when i.day < b.open_from then $3::date else i.day end as day,
+           case when i.day < b.open_from then $4::smallint else i.hour end as hour,
+           case when i.day < b.open_from then to_char(i.day, 'YYYY-MM') else '' end as adjusts
+    from unnest(${sharedArrays(FIRST)}) with ordinality as i (${SHARED_NAMES.join(', ')}, number), book b
+  ), incoming as (
+    select * from unnest(${recordArrays(FIRST)}) as i (${OWN_NAMES.join(', ')}, number)
   ), deciding as (
-    select distinct on (request_id, attempt) * from fresh where kind <> 'served'
-    order by request_id, attempt, ${rank('kind')} desc, event_id
+    select distinct on (i.request_id, i.attempt) i.event_id, i.request_id, i.attempt, s.kind, s.rank
+    from incoming i join shape s using (number) where s.kind <> 'served' order by i.request_id, i.attempt, s.rank desc, i.event_id
+  ), known as (
+    select e.request_id, e.attempt, max(${rank('e.kind')}) as rank
+    from usage_events e where e.tenant_id = $1 and e.kind <> 'served' and e.request_id = any ($2) group by e.request_id, e.attempt
   ), moved as (
-    select d.*, a.state as was, a.event_id as was_by
-    from deciding d left join attempts a on a.tenant_id = $1 and a.request_id = d.request_id and a.attempt = d.attempt
-    where ${rank('d.kind')} > ${rank('a.state')}
-  ), attempt_rows as (
-    insert into attempts (tenant_id, request_id, attempt, state, event_id, key_id, upstream_credits, charged_credits, at)
-    select $1, request_id, attempt, kind, event_id, key_id, upstream_credits, charged_credits, at from moved order by request_id, attempt
-    on conflict (tenant_id, request_id, attempt) do update
-      set state = excluded.state, event_id = excluded.event_id, key_id = excluded.key_id, at = excluded.at,
-          upstream_credits = excluded.upstream_credits, charged_credits = excluded.charged_credits
-  ), counted as (
-    select ${DIMENSIONS}, 1 as calls, upstream_credits, charged_credits, 0 as unsettled_credits from fresh where kind = 'served'
-    union all
-    select ${DIMENSIONS}, 1, upstream_credits, charged_credits, 0 from moved where kind = 'settled'
-    union all
-    select ${DIMENSIONS}, 0, 0, 0, upstream_credits from moved where kind = 'unsettled'
-    union all
-    select ${DIMENSIONS}, 0, 0, 0, -upstream_credits from usage_events
-    where tenant_id = $1 and event_id in (select was_by from moved where was = 'unsettled')
-  ), sums as (
-    select ${DIMENSIONS}, sum(calls) as calls, sum(upstream_credits) as upstream_credits, sum(charged_credits) as charged_credits,
-           sum(unsettled_credits) as unsettled_credits
-    from counted group by ${DIMENSIONS}
+    select d.event_id, d.request_id, d.attempt, d.kind, k.rank as was
+    from deciding d left join known k on k.request_id = d.request_id and k.attempt = d.attempt where d.rank > coalesce(k.rank, 0)
+  ), recorded as (
+    insert into usage_events (tenant_id, ${KEPT.join(', ')})
+    select $1, case when s.kind = 'served' then 'used' when m.event_id is null then 'nothing'
+                    when s.kind in ('settled', 'taken') then 'used' when s.kind = 'unsettled' then 'unsettled' else 'nothing' end,
+           s.adjusts, ${OWN_NAMES.map((name) => `i.${name}`).join(', ')}, ${SHARED_NAMES.map((name) => `s.${name}`).join(', ')}
+    from incoming i join shape s using (number) left join moved m on m.event_id = i.event_id order by i.event_id
+    on conflict do nothing
+    returning event_id, counts
+  ), by_shape as (
+    select i.number, r.counts, count(*) as calls, sum(i.upstream_credits) as upstream_credits, sum(i.charged_credits) as charged_credits
+    from recorded r join incoming i using (event_id) where r.counts <> 'nothing' group by i.number, r.counts
+  ), reversed as (
+    insert into usage_events (tenant_id, ${KEPT.join(', ')})
+    select $1, ${KEPT.map((name) => REVERSED[name] ?? `e.${name}`).join(', ')}
+    from moved m join usage_events e on e.tenant_id = $1 and e.request_id = m.request_id and e.attempt = m.attempt and ${rank('e.kind')} = m.was, book b
+    where m.was in (2, 4) and e.counts <> 'nothing'
+    returning ${DIMENSIONS.hourly}, counts, -1 as calls, upstream_credits, charged_credits
+  ), hourly as (
+    select ${DIMENSIONS.hourly}, ${SUMS}
+    from (select ${DIMENSIONS.hourly}, counts, calls, upstream_credits, charged_credits from by_shape join shape using (number)
+          union all select * from reversed) counted
+    group by ${DIMENSIONS.hourly}
+  ), daily as (
+    select ${DIMENSIONS.daily}, ${MEASURES.map((name) => `sum(${name}) as ${name}`).join(', ')} from hourly group by ${DIMENSIONS.daily}
+  ), hourly_rows as (
+    ${addedTo('usage_hourly', 'hourly', DIMENSIONS.hourly)}
   ), daily_rows as (
-    insert into usage_daily as d (tenant_id, ${DIMENSIONS}, calls, upstream_credits, charged_credits, unsettled_credits)
-    select $1, ${DIMENSIONS}, calls, upstream_credits, charged_credits, unsettled_credits from sums order by ${DIMENSIONS}
-    on conflict (tenant_id, ${DIMENSIONS}) do update
-      set calls = d.calls + excluded.calls, upstream_credits = d.upstream_credits + excluded.upstream_credits,
-          charged_credits = d.charged_credits + excluded.charged_credits, unsettled_credits = d.unsettled_credits + excluded.unsettled_credits
+    ${addedTo('usage_daily', 'daily', DIMENSIONS.daily)}
   ), quota_rows as (
     insert into charged_daily as q (tenant_id, day, credits)
-    select $1, day, sum(charged_credits) from sums where mode = 'live' group by day having sum(charged_credits) <> 0 order by day
+    select $1, day, sum(charged_credits) from daily where mode = 'live' group by day having sum(charged_credits) <> 0 order by day
     on conflict (tenant_id, day) do update set credits = q.credits + excluded.credits
   ), by_key as (
-    select day, key_owner, key_id, mode, cache, difference, sum(calls) as calls, sum(upstream_credits) as upstream_credits,
-           sum(charged_credits) as charged_credits, sum(unsettled_credits) as unsettled_credits
-    from sums group by 1, 2, 3, 4, 5, 6
+    select ${DIMENSIONS.byKey}, ${MEASURES.map((name) => `sum(${name}) as ${name}`).join(', ')} from daily group by ${DIMENSIONS.byKey}
   )
-  select (select count(*) from fresh)::int as recorded,
+  select (select count(*) from recorded)::int as recorded,
          (select coalesce(json_agg(k), '[]') from by_key k) as keys,
          (select coalesce(json_agg(json_build_object('request_id', request_id, 'attempt', attempt)), '[]') from moved where kind = 'held') as opened,
-         (select coalesce(json_agg(json_build_object('request_id', request_id, 'attempt', attempt)), '[]') from moved where was = 'held') as closed`;
+         (select coalesce(json_agg(json_build_object('request_id', request_id, 'attempt', attempt)), '[]') from moved where was = 1) as closed`;
 
 export interface AttemptId {
   readonly request_id: string;
@@ -110,14 +102,20 @@ export interface Recorded {
   readonly closed: readonly AttemptId[];
 }
 
-/** Counts entries of one tenant, each once, in that tenant's transaction. */
-export async function recordUsage(sql: Sql, tenant: TenantId, entries: readonly Entry[]): Promise<Recorded> {
-  // One writer a tenant at a time: its sums are the same few rows anyway, and an attempt's two records may be in two batches.
-  await sql.query('select pg_advisory_xact_lock(hashtextextended($1, 9))', [tenant]);
-  const { rows } = await sql.query<Recorded & Record<string, unknown>>(RECORD, [
-    tenant,
-    ...COLUMNS.map(([, , of]) => entries.map(of)),
-  ]);
+/** One writer of a tenant's usage at a time, until the transaction ends: its sums are the same few rows anyway, and an attempt's two records may be in two batches. */
+export const lockUsage = (sql: Sql, tenant: TenantId) => sql.query('select pg_advisory_xact_lock(hashtextextended($1, 9))', [tenant]);
+
+/**
+ * Counts entries of one tenant, each once, in that tenant's transaction.
+ *
+ * @param now ms
+ */
+export async function recordUsage(sql: Sql, tenant: TenantId, entries: readonly Entry[], now: number): Promise<Recorded> {
+  await lockUsage(sql, tenant);
+  const once = [...new Map(entries.toReversed().map((entry) => [entry.eventId, entry])).values()];
+  const { rows } = await sql.query<Recorded & Record<string, unknown>>(RECORD, [tenant, attempted(once), utcDay(now), hourOf(now), ...columnsOf(once, now)]);
   if (rows[0] === undefined) throw new Error('recording usage answered nothing');
   return rows[0];
 }
+
+const attempted = (entries: readonly Entry[]): string[] => [...new Set(entries.flatMap(({ kind, requestId }) => (kind === 'served' ? [] : [requestId])))];

@@ -4,6 +4,7 @@ import { tooManyGroups } from '../errors';
 /** What a report can be grouped by: its name in `groupBy`, the column, the member of the answer. */
 export const DIMENSIONS = {
   day: { sql: "to_char(day, 'YYYY-MM-DD')", member: 'day' },
+  hour: { sql: "to_char(day + hour * interval '1 hour', 'YYYY-MM-DD\"T\"HH24:00\"Z\"')", member: 'hour' },
   tenant: { sql: 'tenant_id', member: 'tenantId' },
   endpoint: { sql: 'endpoint', member: 'endpoint' },
   project: { sql: "nullif(project_id, '')", member: 'projectId' },
@@ -13,6 +14,9 @@ export const DIMENSIONS = {
   keyMode: { sql: 'key_mode', member: 'keyMode' },
   mode: { sql: 'mode', member: 'mode' },
   cache: { sql: 'cache', member: 'cache' },
+  status: { sql: 'nullif(status, 0)', member: 'status' },
+  difference: { sql: "nullif(difference, '')", member: 'difference' },
+  adjusts: { sql: "nullif(adjusts, '')", member: 'adjusts' },
 } as const;
 export type Dimension = keyof typeof DIMENSIONS;
 
@@ -42,10 +46,10 @@ const MOST_ROWS = 10_000;
 const SUMS = `sum(calls)::float8 as "calls", sum(upstream_credits)::float8 as "upstreamCredits",
   sum(unsettled_credits)::float8 as "unsettledCredits", sum(charged_credits)::float8 as "chargedCredits"`;
 
-/** @param table a table of sums by day: a tenant's `usage_daily`, or `key_usage` over all of them */
+/** @param table a table of sums: a tenant's `usage_daily` or `usage_hourly`, or `key_usage` over all of them */
 export async function readReport(
   sql: Sql,
-  table: 'usage_daily' | 'key_usage',
+  table: 'usage_daily' | 'usage_hourly' | 'key_usage',
   { from, to, groupBy, mode }: ReportQuery,
 ): Promise<ReportRow[]> {
   const groups = groupBy.map((name) => `${DIMENSIONS[name].sql} as "${DIMENSIONS[name].member}"`);

@@ -3,7 +3,7 @@ import { AppError, sleep, type TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { unsettledOf } from './entry';
 import type { UsageLedger } from './ledger';
-import type { AttemptId } from './record-usage';
+import { rank, type AttemptId } from './record-usage';
 
 const BATCH = 500;
 /** A tenant whose holds could not be looked at is left for that long, so that its own, the oldest by then, do not fill every look. */
@@ -18,9 +18,11 @@ const HOLDS = `
          e.request_id as "requestId", e.endpoint, e.price_version as "priceVersion", e.at::float8 as at, e.mode, e.attempt, e.purpose,
          e.key_id as "keyId", e.key_version as "keyVersion", e.key_mode as "keyMode", e.key_owner as "keyOwner", e.kind,
          e.upstream_credits::float8 as "upstreamCredits", e.charged_credits::float8 as "chargedCredits"
-  from json_to_recordset($2::json) as o (request_id text, attempt int)
-  join attempts a on a.tenant_id = $1 and a.request_id = o.request_id and a.attempt = o.attempt and a.state = 'held'
-  join usage_events e on e.tenant_id = $1 and e.event_id = a.event_id`;
+  from (select distinct request_id, attempt from json_to_recordset($2::json) as o (request_id text, attempt int)) o
+  cross join lateral (
+    select * from usage_events e where e.tenant_id = $1 and e.request_id = o.request_id and e.attempt = o.attempt
+    order by ${rank('e.kind')} desc limit 1) e
+  where e.kind = 'held'`;
 
 const FORGET = `
   delete from open_holds o using json_to_recordset($2::json) as h (request_id text, attempt int)

@@ -15,7 +15,7 @@ export class UsageConsumer {
   constructor(private readonly ledger: UsageLedger) {}
 
   /** Each tenant's records are one transaction; a batch that comes again is counted once. */
-  @Consumes(USAGE_TOPIC, 'metering.usage', { maxBatch: 500 })
+  @Consumes(USAGE_TOPIC, 'metering.usage', { maxBatch: 1_000 })
   async ingest(@Payload() batch: readonly BusRecord[]): Promise<void> {
     const waiting = [...Map.groupBy(batch.map(readUsage), (usage: Usage) => usage.tenantId)];
     const outcomes = await Promise.allSettled(Array.from({ length: LANES }, () => this.drain(waiting)));

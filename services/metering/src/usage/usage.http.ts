@@ -27,10 +27,10 @@ const report = <G extends z.ZodType>(groups: G, mode: 'live' | 'all') =>
   });
 
 const ofTenant = report(
-  groupBy(['day', 'endpoint', 'project', 'token', 'key', 'keyOwner', 'keyMode', 'mode', 'cache'], 'day'),
+  groupBy(['day', 'hour', 'endpoint', 'project', 'token', 'status', 'key', 'keyOwner', 'keyMode', 'mode', 'cache', 'difference', 'adjusts'], 'day'),
   'live',
 );
-const ofAll = report(groupBy(['day', 'tenant', 'key', 'keyOwner', 'mode', 'cache'], 'tenant,key'), 'all');
+const ofAll = report(groupBy(['day', 'tenant', 'key', 'keyOwner', 'mode', 'cache', 'difference'], 'tenant,key'), 'all');
 
 const inOrder = ({ from, to }: { from?: string | undefined; to?: string | undefined }) =>
   from === undefined || to === undefined || (from <= to && spanDays(from, to) <= MOST_DAYS);

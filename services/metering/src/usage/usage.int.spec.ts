@@ -3,11 +3,14 @@ import { USAGE_TOPIC, type Usage } from '@weir/contracts';
 import { newId, newUuid, PLATFORM, systemClock, utcDay, utcMonth, type TenantId } from '@weir/kernel';
 import { schemaOf } from '@weir/tenancy';
 import { Client as Postgres } from 'pg';
+import { closePeriod } from '../books/books';
+import { daysOf } from '../period';
 import { countQuota } from '../quota/quota';
 import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
 import { held, released, served, settled } from '../testing/samples';
 import { UsageLedger } from './ledger';
 import { readDifferences } from './differences';
+import { findDrift } from './recount';
 import { readReport, type ReportQuery, type ReportRow } from './report';
 import { UnsettledHolds } from './unsettled';
 import { UsageConsumer } from './usage.consumer';
@@ -39,6 +42,11 @@ const batch = (records: readonly Usage[], partition = 0): BusRecord[] =>
     headers: { 'content-type': 'application/json' },
     timestamp: record.at,
   }));
+const consumerAt = (time: string | number) => new UsageConsumer(new UsageLedger(database.work, () => (typeof time === 'string' ? Date.parse(time) : time)));
+const closedMonth = async (tenant: TenantId, month: string, now: number) => {
+  await database.work.inTenant(tenant, (sql) => closePeriod(sql, tenant, month, now));
+  return { body: (await usage.ofTenant(tenant, { ...EVER, to: daysOf(month).before, groupBy: ['day'] })).data };
+};
 const ingest = (...records: Usage[]) => consumer.ingest(batch(records));
 const totals = async (tenant: TenantId) => (await usage.ofTenant(tenant, EVER)).totals;
 const overdue = (afterMs = -1_000) => new UnsettledHolds(database.work, ledger, afterMs, (error) => fail(error)).find();
@@ -54,24 +62,7 @@ const saidQuota = async (tenant: TenantId): Promise<unknown> => {
   return rows[0] === undefined ? undefined : JSON.parse(rows[0].body);
 };
 
-/** What the sums by day must be, from the records alone. */
-const RECOUNT = `
-  with counting as (
-    select e.* from usage_events e where e.kind = 'served'
-    union all
-    select e.* from attempts a join usage_events e on e.tenant_id = a.tenant_id and e.event_id = a.event_id where a.state in ('settled', 'unsettled'))
-  select to_char(day, 'YYYY-MM-DD') as day, endpoint, project_id, token_id, key_owner, key_id, key_mode, mode, cache, difference,
-         count(*) filter (where kind <> 'unsettled') as calls, coalesce(sum(upstream_credits) filter (where kind <> 'unsettled'), 0) as upstream_credits,
-         coalesce(sum(charged_credits) filter (where kind <> 'unsettled'), 0) as charged_credits,
-         coalesce(sum(upstream_credits) filter (where kind = 'unsettled'), 0) as unsettled_credits
-  from counting group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`;
-const ROLLUP = `
-  select to_char(day, 'YYYY-MM-DD') as day, endpoint, project_id, token_id, key_owner, key_id, key_mode, mode, cache, difference,
-         calls, upstream_credits, charged_credits, unsettled_credits from usage_daily
-  where calls <> 0 or upstream_credits <> 0 or charged_credits <> 0 or unsettled_credits <> 0
-  order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`;
-const rowsOf = async (tenant: TenantId, statement: string) =>
-  (await database.work.inTenant(tenant, (sql) => sql.query(statement))).rows;
+const drift = (tenant: TenantId) => database.work.inTenant(tenant, (sql) => findDrift(sql, tenant, '2020-01-01'));
 
 describe('counting usage', () => {
   it('M1 the same usage a hundred times, on another partition and 40 days later, is counted once', async () => {
@@ -120,20 +111,55 @@ describe('counting usage', () => {
     expect(await totals(tenantId)).toMatchObject({ upstreamCredits: 4, chargedCredits: 2 });
   });
 
-  it('M8 counts late and future usage on the UTC day on which it happened', async () => {
+  it('M8 counts late usage of an open month in the hour and on the UTC day in which it happened, whatever came before it', async () => {
     const tenantId = await database.newTenant();
-    const lastInstant = Date.parse('2026-10-31T23:59:59.999Z');
-    await ingest(
-      settled({ tenantId, at: lastInstant }),
-      settled({ tenantId, at: lastInstant + 1 }),
-      settled({ tenantId, at: Date.parse('2030-01-01T00:00:00Z') }),
-    );
-    const { data } = await usage.ofTenant(tenantId, { ...EVER, groupBy: ['day'] });
-    expect(data.map(({ day, chargedCredits }) => [day, chargedCredits])).toEqual([
-      ['2026-10-31', 2],
-      ['2026-11-01', 2],
-      ['2030-01-01', 2],
+    const december = consumerAt('2026-12-03T10:00:00Z');
+    const midnight = Date.parse('2026-11-01T00:00:00Z');
+    await december.ingest(batch([settled({ tenantId, at: midnight }), settled({ tenantId, at: midnight - 1 }), settled({ tenantId, at: Date.parse('2026-12-03T09:59:59Z') })]));
+    await december.ingest(batch([settled({ tenantId, at: midnight - DAY_MS })]));
+    const { data } = await usage.ofTenant(tenantId, { ...EVER, groupBy: ['hour'] });
+    expect(data.map(({ hour, chargedCredits }) => [hour, chargedCredits])).toEqual([
+      ['2026-10-31T00:00Z', 2],
+      ['2026-10-31T23:00Z', 2],
+      ['2026-11-01T00:00Z', 2],
+      ['2026-12-03T09:00Z', 2],
     ]);
+  });
+
+  it('M8 counts usage from a clock that is ahead when it comes: no hour that has not come has usage', async () => {
+    const tenantId = await database.newTenant();
+    const now = Date.parse('2026-12-31T23:30:00Z');
+    const atThatTime = consumerAt(now);
+    await atThatTime.ingest(batch([settled({ tenantId, at: now + 1_800_000 }), settled({ tenantId, at: now + 3 * DAY_MS }), settled({ tenantId, at: Date.parse('2030-01-01T00:00:00Z') })]));
+    const { data } = await usage.ofTenant(tenantId, { ...EVER, groupBy: ['hour', 'adjusts'] });
+    // half an hour is the difference that clocks have
+    expect(data.map(({ hour, adjusts, chargedCredits }) => [hour, adjusts, chargedCredits])).toEqual([
+      ['2026-12-31T23:00Z', null, 4],
+      ['2027-01-01T00:00Z', null, 2],
+    ]);
+  });
+
+  it('M8 leaves the sums of a closed month as they are: what comes of it later is an adjustment on the day on which it comes', async () => {
+    const tenantId = await database.newTenant();
+    const [october, december] = [Date.parse('2026-10-15T12:00:00Z'), Date.parse('2026-12-03T10:00:00Z')];
+    const doubtful = held({ tenantId, at: october, upstreamCredits: 5 });
+    await consumerAt(october + 60_000).ingest(batch([settled({ tenantId, at: october }), doubtful]));
+    await overdue();
+    const { body } = await closedMonth(tenantId, '2026-10', december);
+    expect(body).toMatchObject([{ day: '2026-10-15', chargedCredits: 2, unsettledCredits: 5 }]);
+
+    await consumerAt(december).ingest(
+      batch([settled({ tenantId, at: october }), settled({ tenantId, requestId: doubtful.requestId, at: october, upstreamCredits: 5, chargedCredits: 5 }), settled({ tenantId, at: december })]),
+    );
+    expect((await usage.ofTenant(tenantId, { ...EVER, to: '2026-10-31', groupBy: ['day'] })).data).toEqual(body);
+    const { data } = await usage.ofTenant(tenantId, { ...EVER, from: '2026-11-01', groupBy: ['day', 'adjusts'] });
+    expect(data).toEqual([
+      { day: '2026-12-03', adjusts: '2026-10', calls: 2, upstreamCredits: 7, unsettledCredits: -5, chargedCredits: 7 },
+      { day: '2026-12-03', adjusts: null, calls: 1, upstreamCredits: 2, unsettledCredits: 0, chargedCredits: 2 },
+    ]);
+    expect((await usage.call(tenantId, doubtful.requestId)).charge).toEqual({ day: '2026-12-03', period: '2026-12', adjusts: '2026-10' });
+    expect(await drift(tenantId)).toEqual({ rows: 0, shown: [] });
+    await expect(closedMonth(tenantId, '2026-12', december)).rejects.toMatchObject({ code: 'period-open' });
   });
 
   it('two writers with shared duplicates in opposite orders do not deadlock and count once', async () => {
@@ -204,7 +230,7 @@ describe('unsettled holds', () => {
 
     expect(await totals(tenantId)).toEqual({ calls: 1, upstreamCredits: 3, unsettledCredits: 0, chargedCredits: 3 });
     expect(await byKey(tenantId)).toMatchObject([{ upstreamCredits: 3, unsettledCredits: 0 }]);
-    expect(await rowsOf(tenantId, ROLLUP)).toEqual(await rowsOf(tenantId, RECOUNT));
+    expect(await drift(tenantId)).toEqual({ rows: 0, shown: [] });
   });
 
   it('a release after it takes the doubt away and charges nothing', async () => {
@@ -253,7 +279,7 @@ describe('unsettled holds', () => {
     await ingest(held({ tenantId: well, upstreamCredits: 4, chargedCredits: 4 }));
     const admin = new Postgres({ connectionString: database.adminUrl });
     await admin.connect();
-    await admin.query(`alter table ${schemaOf(broken)}.attempts rename to attempts_away`);
+    await admin.query(`alter table ${schemaOf(broken)}.usage_events rename to usage_events_away`);
     await admin.query(`insert into weir_metering.open_holds (tenant_id, request_id, attempt, seen_at) select $1, n::text, 1, now() - interval '1 hour' from generate_series(1, 600) n`, [broken]);
     const failed: (TenantId | undefined)[] = [];
     const holds = new UnsettledHolds(database.work, ledger, -1_000, (_, tenant) => failed.push(tenant));
@@ -262,7 +288,7 @@ describe('unsettled holds', () => {
     expect(failed).toEqual([broken]);
     expect(await totals(well)).toMatchObject({ unsettledCredits: 4 });
 
-    await admin.query(`alter table ${schemaOf(broken)}.attempts_away rename to attempts`);
+    await admin.query(`alter table ${schemaOf(broken)}.usage_events_away rename to usage_events`);
     const later = new UnsettledHolds(database.work, ledger, -1_000, fail);
     await later.find();
     await later.find();
@@ -282,7 +308,7 @@ describe('the sums', () => {
       await ingest(...shuffled.slice(from, from + 70).map(({ record }) => record));
       await overdue();
     }
-    expect(await rowsOf(tenantId, ROLLUP)).toEqual(await rowsOf(tenantId, RECOUNT));
+    expect(await drift(tenantId)).toEqual({ rows: 0, shown: [] });
 
     const whole = await totals(tenantId);
     const keys = await byKey(tenantId);
@@ -317,7 +343,7 @@ describe('the sums', () => {
 describe('the quota', () => {
   it('is said on the state topic as soon as usage is counted, and again only when it has changed', async () => {
     const tenantId = await database.newTenant();
-    const seq = async () => (await rowsOf(tenantId, 'select state_seq from log_heads'))[0];
+    const seq = async () => (await database.work.inTenant(tenantId, (sql) => sql.query('select state_seq from log_heads'))).rows[0];
     await ingest(held({ tenantId }));
     const now = Date.now();
     expect(await saidQuota(tenantId)).toEqual({
@@ -337,10 +363,8 @@ describe('the quota', () => {
   it('counts the UTC day and month in which the call happened', async () => {
     const tenantId = await database.newTenant();
     const at = (text: string) => Date.parse(text);
-    await ingest(
-      settled({ tenantId, at: at('2026-10-31T23:59:59Z') }),
-      settled({ tenantId, at: at('2026-11-01T00:00:00Z') }),
-      settled({ tenantId, at: at('2026-11-30T23:59:59Z') }),
+    await consumerAt('2026-12-01T00:00:00Z').ingest(
+      batch([settled({ tenantId, at: at('2026-10-31T23:59:59Z') }), settled({ tenantId, at: at('2026-11-01T00:00:00Z') }), settled({ tenantId, at: at('2026-11-30T23:59:59Z') })]),
     );
     const on = (text: string) => database.work.inTenant(tenantId, (sql) => countQuota(sql, tenantId, at(text)));
     expect(await on('2026-11-30T12:00:00Z')).toMatchObject({

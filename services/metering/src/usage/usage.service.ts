@@ -1,6 +1,6 @@
 import type { TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-import { explainCall, readAttempts, readRecords, type CallView } from './call';
+import { explainCall, readRecords, type CallView } from './call';
 import { added, readDifferences, type Differences } from './differences';
 import { merged, readReport, totalOf, type ReportQuery, type ReportRow, type Sums } from './report';
 
@@ -13,7 +13,8 @@ export class UsageService {
   constructor(private readonly work: UnitOfWork) {}
 
   async ofTenant(tenant: TenantId, query: ReportQuery): Promise<UsageReport> {
-    const data = await this.work.inTenant(tenant, (sql) => readReport(sql, 'usage_daily', query));
+    const table = query.groupBy.includes('hour') ? 'usage_hourly' : 'usage_daily';
+    const data = await this.work.inTenant(tenant, (sql) => readReport(sql, table, query));
     return { ...query, data, totals: totalOf(data) };
   }
 
@@ -29,8 +30,6 @@ export class UsageService {
 
   /** @throws AppError `not-found` */
   async call(tenant: TenantId, requestId: string): Promise<CallView> {
-    return this.work.inTenant(tenant, async (sql) =>
-      explainCall(requestId, await readRecords(sql, tenant, requestId), await readAttempts(sql, tenant, requestId)),
-    );
+    return this.work.inTenant(tenant, async (sql) => explainCall(requestId, await readRecords(sql, tenant, requestId)));
   }
 }

@@ -44,7 +44,7 @@ export async function pgbenchInsert(admin: Pool, url: string, directory: string,
   });
 }
 
-function findPgbench(): string {
+export function findPgbench(): string {
   const debian = '/usr/lib/postgresql';
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
   const candidates = [...(process.env['PATH'] ?? '').split(':'), ...versions.map((version) => join(debian, version, 'bin'))];
