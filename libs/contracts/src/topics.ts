@@ -37,6 +37,10 @@ export const USAGE_TOPIC = 'weir.usage';
 export const SIGNAL_TOPIC = 'weir.upstream-signal';
 /** Per minute, tenant and key: what was asked of a shared key. */
 export const DEMAND_TOPIC = 'weir.demand';
+/** Heartbeats: no log has them, and each process says its own again within seconds. */
+export const PRESENCE_TOPIC = 'weir.presence';
+/** Answers that differ from what the catalog knows of them. */
+export const DRIFT_TOPIC = 'weir.catalog-drift';
 
 const log = (name: string, partitions: number, days: number): TopicDeclaration => ({
   name,
@@ -59,4 +63,6 @@ export const TOPICS: readonly TopicDeclaration[] = [
   log(USAGE_TOPIC, 12, 30),
   log(SIGNAL_TOPIC, 3, 14),
   log(DEMAND_TOPIC, 3, 1),
+  { ...compacted(PRESENCE_TOPIC), partitions: 1 },
+  log(DRIFT_TOPIC, 1, 30),
 ];

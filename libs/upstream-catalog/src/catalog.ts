@@ -1,6 +1,7 @@
 import { AppError } from '@weir/kernel';
 import { type CatalogDocument, catalogDocument, type EndpointDocument, type Paging, type Parameter } from './document';
 import { checkParameters, compileParameter, type CompiledParameter } from './parameters';
+import { compileKnown, type KnownShape } from './drift';
 import { compileField, type Field } from './shape';
 
 /** One upstream, ready for use: guesses resolved to plain values, lists indexed, patterns compiled. Immutable. */
@@ -48,6 +49,8 @@ export interface Endpoint {
   readonly paging: Paging;
   readonly personal: readonly string[];
   readonly shape: readonly Field[];
+  /** Undefined: beyond its shape nothing is known of an answer. */
+  readonly known: KnownShape | undefined;
   readonly needsScope: string | undefined;
   readonly proves: { readonly scope: string; readonly fields: readonly string[] } | undefined;
   /** Names of the facts above that are guesses: `credits`, `parameters.userid`, or `endpoint` for its very existence. */
@@ -129,6 +132,7 @@ function resolveEndpoint(doc: EndpointDocument, scopes: readonly string[]): Endp
     paging,
     personal: doc.personal,
     shape: Object.entries(doc.shape).map(([path, kind]) => compileField(path, kind)),
+    known: doc.known && compileKnown({ ...doc.shape, ...doc.known.always }, doc.known.sometimes),
     needsScope,
     proves: doc.proves,
     assumed: guesses.names,

@@ -77,8 +77,10 @@ const endpoint = z.strictObject({
   paging: stated(paging),
   /** Fields of an answer that are about a person. */
   personal: z.array(fieldPath),
-  /** What every answer of status 200 must hold, by path (`videos[].video_id`). */
+  /** What every answer of status 200 must hold, by path (`videos[].video_id`); one that does not is answered with 502. */
   shape: z.record(fieldPath, fieldKind),
+  /** What else answers are known to hold, always and sometimes. One that differs is passed on, and told: the contract drifts. */
+  known: z.strictObject({ always: z.record(fieldPath, fieldKind), sometimes: z.record(fieldPath, fieldKind) }).optional(),
   needsScope: stated(slug).optional(),
   /** An answer with all of `fields` shows that the key has `scope`. */
   proves: z.strictObject({ scope: slug, fields: z.array(fieldPath).min(1) }).optional(),

@@ -57,7 +57,7 @@ function firstWrong(field: Field, value: unknown, from: number): string | undefi
   return isKind(field.kind, here) ? undefined : jsonType(here);
 }
 
-function isKind(kind: FieldKind, value: unknown): boolean {
+export function isKind(kind: FieldKind, value: unknown): boolean {
   switch (kind) {
     case 'integer':
       return Number.isInteger(value);
@@ -72,7 +72,7 @@ function isKind(kind: FieldKind, value: unknown): boolean {
   }
 }
 
-function jsonType(value: unknown): string {
+export function jsonType(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';
   return Array.isArray(value) ? 'array' : typeof value;

@@ -1,5 +1,6 @@
 import { readCatalog } from './catalog';
 import type { CatalogDocument } from './document';
+import { CHALLENGE, COMMENTS, DOWNLOAD, ID, MUSIC, POST, POSTS, PROFILE, people as peopleFields } from './tiklive-fields';
 
 /**
  * TikLiveAPI. Prices, rates, names and shapes come from what the provider has published; parameter names follow its public PHP
@@ -82,6 +83,7 @@ const document: CatalogDocument = {
       paging: { scheme: 'none' },
       personal: ['id'],
       shape: { id: 'string' },
+      known: ID,
     },
     {
       id: 'userinfo-by-username',
@@ -110,6 +112,7 @@ const document: CatalogDocument = {
         'stats.heartCount': 'integer',
         'stats.videoCount': 'integer',
       },
+      known: PROFILE,
     },
     {
       id: 'post-detail',
@@ -122,6 +125,7 @@ const document: CatalogDocument = {
       paging: { scheme: 'none' },
       personal: ['title', 'author.id', 'author.unique_id', 'author.nickname', 'author.avatar'],
       shape: { id: 'string', music_info: 'object', author: 'object' },
+      known: POST,
       proves: { scope: 'download', fields: ['play', 'wmplay', 'hdplay'] },
     },
     {
@@ -136,6 +140,7 @@ const document: CatalogDocument = {
       paging: guess(cursorPage('videos')),
       personal: ['videos[].title', ...people('videos').map((path) => path.replace('[].', '[].author.'))],
       shape: { videos: 'array', 'videos[].video_id': 'string', cursor: 'scalar', hasMore: 'boolean' },
+      known: POSTS,
     },
     {
       id: 'user-followers',
@@ -148,6 +153,7 @@ const document: CatalogDocument = {
       paging: guess(followPage('followers')),
       personal: people('followers'),
       shape: { followers: 'array', 'followers[].id': 'string', time: 'scalar', hasMore: 'boolean' },
+      known: peopleFields('followers'),
     },
     {
       id: 'user-following',
@@ -160,6 +166,7 @@ const document: CatalogDocument = {
       paging: guess(followPage('followings')),
       personal: people('followings'),
       shape: { followings: 'array', 'followings[].id': 'string', time: 'scalar', hasMore: 'boolean' },
+      known: peopleFields('followings'),
     },
     {
       id: 'post-comments',
@@ -172,6 +179,7 @@ const document: CatalogDocument = {
       paging: guess(cursorPage('comments')),
       personal: ['comments[].text', ...people('comments').map((path) => path.replace('[].', '[].user.'))],
       shape: { comments: 'array', 'comments[].id': 'string', cursor: 'scalar', hasMore: 'boolean' },
+      known: COMMENTS,
     },
     {
       id: 'download-video',
@@ -184,6 +192,7 @@ const document: CatalogDocument = {
       paging: { scheme: 'none' },
       personal: [],
       shape: { play: 'string' },
+      known: DOWNLOAD,
       needsScope: guess('download'),
     },
     {
@@ -200,6 +209,7 @@ const document: CatalogDocument = {
       paging: { scheme: 'none' },
       personal: ['author'],
       shape: { id: 'string', title: 'string' },
+      known: MUSIC,
     },
     {
       id: 'challenge-info-id',
@@ -215,6 +225,7 @@ const document: CatalogDocument = {
       paging: { scheme: 'none' },
       personal: [],
       shape: { id: 'string', cha_name: 'string' },
+      known: CHALLENGE,
     },
   ],
 };

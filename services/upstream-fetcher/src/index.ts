@@ -1,5 +1,5 @@
 import { createAdmission, type LimiterStore } from '@weir/limiter';
-import { openEnvelope, openLimiterStore, type ServiceDefinition } from '@weir/service-host';
+import { openEnvelope, type ServiceDefinition } from '@weir/service-host';
 import { tiklive } from '@weir/upstream-catalog';
 import { createAdmissionSteps } from './call/admission';
 import { LONGEST_WAIT_MS, createCall } from './call/call';
@@ -15,6 +15,7 @@ import { openSharing } from './call/sharing';
 import { createUpstream } from './call/upstream';
 import { CatalogController } from './catalog.http';
 import { settings, type FetcherConfig } from './config';
+import { openLimiter } from './limits/open-limiter';
 import { createMetrics } from './metrics';
 import { takeJobBodies } from './jobs/fetch-jobs.http';
 import { openJobs } from './jobs/open-jobs';
@@ -23,10 +24,12 @@ import { UserSnapshots } from './snapshot/user-snapshot';
 import { SubjectKeys } from './subject/subject-keys';
 import { openTables } from './tables';
 import { createBreaker } from './upstream/breaker';
+import { createDriftWatch } from './upstream/drift-watch';
 import { keyRest } from './upstream/key-rest';
 import { retryBudget } from './upstream/retry-budget';
 import { countDemand } from './usage/demand';
 import { createJournal } from './usage/journal';
+import { openUsageBus } from './usage/usage-bus';
 
 class UpstreamFetcherModule {}
 
@@ -55,11 +58,11 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
 
     const tables = openTables(runtime.states, access);
     const envelope = openEnvelope({ ...config, dataDir: runtime.common.dataDir });
-    const limiter =
-      ports.limiter === undefined ? openLimiterStore(config, onError) : { store: ports.limiter, close: async () => {} };
+    const limiter = openLimiter(runtime, config, ports.limiter);
     const sharing = openSharing({ config, shared: ports.limiter === undefined, clock, onError });
 
-    const journal = createJournal({ bus, holdTimeoutMs: config.holdTimeoutMs, backlog: config.usageBacklog, onError });
+    const usageBus = openUsageBus({ bus, config, health: runtime.health, registry, onError });
+    const journal = createJournal({ bus: usageBus, holdTimeoutMs: config.holdTimeoutMs, backlog: config.usageBacklog, onError });
     const demand = countDemand(journal, clock);
     const flights = createFlights<Landed>();
     const metrics = createMetrics(registry, { waiting: () => journal.waiting, flights: () => flights.size });
@@ -92,6 +95,13 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       timeoutMs: config.upstreamTimeoutMs,
       breaker: createBreaker(clock),
       rest: keyRest(clock),
+      drift: createDriftWatch({
+        catalog: tiklive,
+        journal,
+        clock,
+        count: (endpoint) => metrics.drift.inc({ endpoint }),
+        warn: (endpoint, differences) => log.warn({ endpoint, differences }, 'answers of the upstream differ from the catalog'),
+      }),
       budget: retryBudget(),
       metrics,
       clock,
@@ -132,6 +142,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       const left = await journal.drain(DRAIN_MS);
       if (left > 0)
         log.error({ records: left }, 'usage records could not be published before the end; their holds become unsettled');
+      await usageBus.close();
       const unstored = await snapshots.drain(SNAPSHOT_DRAIN_MS);
       if (unstored > 0) log.warn({ snapshots: unstored }, 'snapshots could not be stored before the end; the next calls bring them again');
       await Promise.all([live.close(), test.close(), sharing.close(), limiter.close()]);
@@ -151,6 +162,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       },
       paths: openApiPaths(tiklive),
       start: async () => {
+        limiter.start();
         if (runtime.common.roles.includes('jobs')) bulk.start();
       },
     };

@@ -4,6 +4,7 @@ export interface FetcherMetrics {
   readonly calls: Counter<'endpoint' | 'status' | 'cache'>;
   readonly upstream: Histogram<'endpoint'>;
   readonly attempts: Counter<'outcome'>;
+  readonly drift: Counter<'endpoint'>;
 }
 
 export function createMetrics(registry: Registry, gauges: { waiting: () => number; flights: () => number }): FetcherMetrics {
@@ -36,6 +37,12 @@ export function createMetrics(registry: Registry, gauges: { waiting: () => numbe
       help: 'Time of an attempt at the upstream',
       labelNames: ['endpoint'],
       buckets: [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10],
+      registers,
+    }),
+    drift: new Counter({
+      name: 'weir_catalog_drift_total',
+      help: 'Answers that differed from what the catalog knows of their endpoint; one a second of each is looked at',
+      labelNames: ['endpoint'],
       registers,
     }),
     attempts: new Counter({

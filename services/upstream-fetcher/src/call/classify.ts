@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { checkShape, saysOutOfCredits, type Catalog, type Endpoint } from '@weir/upstream-catalog';
+import { checkShape, saysOutOfCredits, type Catalog, type Endpoint, type Mismatch } from '@weir/upstream-catalog';
 import { readRetryAfter, type RetryAfter } from './retry-after';
 
 /** What came back from one attempt. */
@@ -23,7 +23,7 @@ export type Verdict =
   /** Trouble of the upstream that it says itself; `retryable`: another attempt costs nothing and may succeed. */
   | { readonly is: 'failed'; readonly why: string; readonly retryable: boolean }
   /** Status 200 with something that nobody can use: the upstream takes its credits, the tenant does not pay. */
-  | { readonly is: 'unintelligible'; readonly why: string };
+  | { readonly is: 'unintelligible'; readonly why: string; readonly mismatches: readonly Mismatch[] };
 
 const RETRYABLE = [502, 503, 504];
 
@@ -48,12 +48,13 @@ function judgeBody(catalog: Catalog, endpoint: Endpoint, body: Buffer): Verdict 
   }
   if (saysOutOfCredits(catalog, 200, parsed)) return { is: 'depleted' };
   if (MAY_POISON.some((text) => body.includes(text)) && poisons(parsed)) return unintelligible('a member called __proto__');
-  const [wrong] = checkShape(endpoint, parsed);
-  if (wrong !== undefined) return unintelligible(`${wrong.path} should be ${wrong.expected} and is ${wrong.found}`);
+  const wrong = checkShape(endpoint, parsed);
+  const [first] = wrong;
+  if (first !== undefined) return unintelligible(`${first.path} should be ${first.expected} and is ${first.found}`, wrong);
   return { is: 'answer', parsed };
 }
 
-const unintelligible = (why: string): Verdict => ({ is: 'unintelligible', why });
+const unintelligible = (why: string, mismatches: readonly Mismatch[] = []): Verdict => ({ is: 'unintelligible', why, mismatches });
 
 /** The member's name in the text, plain or with an escape somewhere in it: only then the whole body is walked. */
 const MAY_POISON = ['__proto__', '\\u005f', '\\u005F', '\\u0070', '\\u0072', '\\u006f', '\\u006F', '\\u0074'];

@@ -4,6 +4,7 @@ import { deadlinePassed, ownKeyDepleted, ownKeyInvalid, upstreamFailed, upstream
 import type { FetcherMetrics } from '../metrics';
 import { userIn } from '../snapshot/user-snapshot';
 import type { Breaker } from '../upstream/breaker';
+import type { DriftWatch } from '../upstream/drift-watch';
 import type { KeyRest } from '../upstream/key-rest';
 import type { Journal } from '../usage/journal';
 import { usageRecord } from '../usage/records';
@@ -34,6 +35,7 @@ export interface SettleParts {
   readonly journal: Journal;
   readonly breaker: Breaker;
   readonly rest: KeyRest;
+  readonly drift: DriftWatch;
   readonly metrics: FetcherMetrics;
   readonly clock: Clock;
   readonly random: () => number;
@@ -49,7 +51,7 @@ const SHORT_WAIT_MS = 1_000;
  * 'unsettled' in time, and reconciliation decides it. The tenant had no answer and does not pay for it.
  */
 export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Reply) => Outcome {
-  const { catalog, journal, breaker, rest, metrics, clock, random } = parts;
+  const { catalog, journal, breaker, rest, drift, metrics, clock, random } = parts;
 
   return function settle(attempt, reply) {
     const { call, candidate } = attempt;
@@ -83,6 +85,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
     switch (verdict.is) {
       case 'answer':
         if (rest.clear(key.id)) journal.write(signalled(attempt, now, 'accepted'));
+        drift.look(endpoint, verdict.parsed, attempt.call.requestId);
         return { is: 'fetched', fetched: charged(attempt, received, now, verdict.parsed) };
       case 'passed-on':
         return { is: 'fetched', fetched: charged(attempt, received, now) };
@@ -107,6 +110,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
         breaker.failed(key.id, endpoint.id);
         return { is: verdict.retryable ? 'again' : 'over', error: upstreamFailed(verdict.why), orElse: 'over' };
       case 'unintelligible':
+        if (verdict.mismatches.length > 0) drift.tell(endpoint, verdict.mismatches, attempt.call.requestId);
         return wasted(attempt, status, verdict.why);
       default:
         return unreachable(verdict);

@@ -1,4 +1,4 @@
-import { checkParameters, checkShape, findEndpoint, provenScopes, tiklive, type Endpoint } from '@weir/upstream-catalog';
+import { checkParameters, checkShape, differences, findEndpoint, provenScopes, tiklive, type Endpoint } from '@weir/upstream-catalog';
 import { bodies } from './bodies';
 import { NOW_S } from './user';
 import { idOf } from './user-id';
@@ -27,6 +27,11 @@ const at = (path: string): Endpoint => findEndpoint(tiklive, path)!;
 describe('the bodies', () => {
   it.each(tiklive.endpoints.map((endpoint) => [endpoint.id, endpoint] as const))('of %s have the shape that the catalog promises', (id, endpoint) => {
     expect(checkShape(endpoint, JSON.parse(JSON.stringify(ask(endpoint, SAMPLE[id]!))))).toEqual([]);
+  });
+
+  it.each(tiklive.endpoints.map((endpoint) => [endpoint.id, endpoint] as const))('of %s hold what the catalog knows of them and nothing else', (id, endpoint) => {
+    const drift = [true, false].flatMap((mayDownload) => differences(endpoint.known!, JSON.parse(JSON.stringify(ask(endpoint, SAMPLE[id]!, mayDownload)))));
+    expect(drift).toEqual([]);
   });
 
   it('are the same for the same question', () => {
