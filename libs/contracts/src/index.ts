@@ -2,7 +2,7 @@ export { CONTRACTS, EVENTS } from './catalogue';
 export { describeEvents } from './describe-events';
 export { event, readEvent, record, type Contract, type EventContract, type FactOf, type Upcaster } from './contract';
 export { fieldsOf, personal, plain, type FieldPrivacy } from './privacy';
-export { DEMAND_TOPIC, DRIFT_TOPIC, SIGNAL_TOPIC, TOPICS, USAGE_TOPIC, eventsTopic, stateTopic, type Thing, type TopicDeclaration } from './topics';
+export { DEMAND_TOPIC, PRESENCE_TOPIC, DRIFT_TOPIC, SIGNAL_TOPIC, TOPICS, USAGE_TOPIC, eventsTopic, stateTopic, type Thing, type TopicDeclaration } from './topics';
 export { KEY_MODES, PLACEMENTS, ROLES, type KeyMode, type PlanRef, type Role } from './fields';
 export { tenantState, type TenantEvent, type TenantState } from './tenant';
 export { apiTokenState, type ApiTokenEvent, type ApiTokenState } from './api-token';

@@ -24,15 +24,21 @@ export const limiterSettings: Settings<LimiterConfig> = {
 export function openLimiterStore(
   config: LimiterConfig,
   onError: (error: Error) => void,
-): { store: LimiterStore; close(): Promise<void> } {
+): {
+  store: LimiterStore;
+  /** Resolves when the server answers; undefined where the store is in this process. */
+  probe: (() => Promise<unknown>) | undefined;
+  close(): Promise<void>;
+} {
   if (config.limiter === 'memory') {
     const store = memoryLimiterStore();
-    return { store, close: () => store.close() };
+    return { store, probe: undefined, close: () => store.close() };
   }
   const redis = openRedis(config, { onError, commandTimeoutMs: 1_000 });
   const store = redisLimiterStore(redis, { prefix: `${config.redisPrefix}:limit` });
   return {
     store,
+    probe: () => redis.ping(),
     close: async () => {
       await store.close();
       redis.disconnect();
