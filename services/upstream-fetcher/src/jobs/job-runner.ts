@@ -37,7 +37,7 @@ export interface RunnerParts {
 export type TurnEnd = { readonly is: 'done' } | { readonly is: 'rests'; readonly until: number };
 
 const MOST_TRIES = 3;
-const AHEAD = 4;
+const AHEAD = 1;
 const LONGEST_WAIT_MS = 30_000;
 
 /**

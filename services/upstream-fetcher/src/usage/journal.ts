@@ -3,7 +3,7 @@ import { sleep } from '@weir/kernel';
 import { notAccountable } from '../errors';
 
 export interface JournalOptions {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'publish'>;
   /** How long the bus may take to acknowledge a hold. */
   readonly holdTimeoutMs: number;
   /** Records waiting at most; past them nothing new is put on the record. */
