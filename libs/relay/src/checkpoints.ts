@@ -43,27 +43,9 @@ export class Checkpoints {
     this.running = false;
   }
 
-  // News goes only when its mark is the one that was seen: an append since has another, and one in progress holds the row.
   private async write(saves: readonly Save[]): Promise<Set<string>> {
     const { rows } = await this.sql.query<{ tenant_id: string }>(
-      `with saves as (
-         select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::boolean[], $7::bigint[])
-           as s(tenant_id, epoch, position, state_seq, drained_at, ended, mark)
-       ), mine as (
-         select c.tenant_id from weir.relay_checkpoints c join saves s using (tenant_id, epoch) order by c.tenant_id for update of c
-       ), saved as (
-         update weir.relay_checkpoints c
-         set position = s.position, state_seq = s.state_seq, caught_up_at = coalesce(to_timestamp(s.drained_at / 1000), c.caught_up_at),
-             lease_until = case when s.ended then now() else c.lease_until end
-         from saves s where c.tenant_id = s.tenant_id and c.tenant_id in (select tenant_id from mine)
-         returning c.tenant_id
-       ), old as (
-         select n.tenant_id from weir.news n join saves s using (tenant_id, mark)
-         where s.drained_at is not null and n.tenant_id in (select tenant_id from saved) for update of n skip locked
-       ), cleared as (
-         delete from weir.news where tenant_id in (select tenant_id from old)
-       )
-       select tenant_id from saved`,
+      'select tenant_id from weir.save_checkpoints($1, $2, $3, $4, $5, $6, $7) as saved(tenant_id)',
       [
         saves.map(({ lease }) => lease.tenant),
         saves.map(({ lease }) => lease.epoch),

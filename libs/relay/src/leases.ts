@@ -14,26 +14,10 @@ interface Row {
   db_now: number;
 }
 
-/**
- * Takes tenants with news that nobody holds: fresh news before re-emissions, and whose turn was longest ago first. It reads the table
- * of news and the checkpoints of those in it alone: with no news it costs the same for ten tenants and ten thousand.
- */
-export const LOOK = `
-  with fresh as (
-    select n.tenant_id, n.mark from weir.news n
-    -- with its limit it is looked up by key for each row of news, whatever the planner believes of an empty table
-    left join lateral (select * from weir.relay_checkpoints where tenant_id = n.tenant_id limit 1) c on true
-    where c.tenant_id is null or c.lease_until < now()
-    order by n.mark = 0, c.lease_until nulls first limit $3)
-  insert into weir.relay_checkpoints as c (tenant_id, holder, lease_until, epoch)
-  select tenant_id, $1, now() + $2 * interval '1 ms', 1 from fresh order by tenant_id
-  on conflict (tenant_id) do update set epoch = c.epoch + 1, holder = excluded.holder, lease_until = excluded.lease_until
-    -- another relay may have taken it since this statement began
-    where c.lease_until < now()
-  returning c.tenant_id, (select mark from fresh f where f.tenant_id = c.tenant_id) as mark, c.epoch, c.position, c.state_seq,
-    c.again_topics, c.again_position, c.again_state_seq, extract(epoch from now())::float8 * 1000 as db_now`;
+/** Tenants with news that nobody holds, for one turn each: see the migration. */
+export const LOOK = 'select * from weir.lease_news($1, $2, $3)';
 
-/** What is asked while there was nothing: planning the look costs several times as much. */
+/** What is asked while there was nothing: a look costs several times as much. */
 export const ANY_NEWS = 'select 1 from weir.news limit 1';
 
 /**

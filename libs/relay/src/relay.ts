@@ -32,7 +32,7 @@ const LONGEST_PAUSE_MS = 5_000;
  * Publishes logs. A look finds tenants with news and leases them, one turn each; turns of many tenants run at once and none waits for
  * another's. Several relays share the tenants. Published twice after a crash, never skipped: ids are those of the log.
  */
-export function startRelay({ work, bus, onError, lookMs = 25, batch = 500, leaseMs = 5_000, atOnce = 32 }: RelayOptions): Relay {
+export function startRelay({ work, bus, onError, lookMs = 10, batch = 500, leaseMs = 5_000, atOnce = 32 }: RelayOptions): Relay {
   const leases = new Leases(work.direct, `${hostname()}/${process.pid}/${newUuid()}`, leaseMs);
   const checkpoints = new Checkpoints(work.direct);
   const stopping = new AbortController();

@@ -5,11 +5,11 @@ import { startRelay } from '@weir/relay';
 import { sleep } from '@weir/kernel';
 import { startParts } from '@weir/stack';
 import { createPool, loginOf, unitOfWork } from '@weir/tenancy';
-import { ratioGate, type Bench } from '../bench';
+import { ratioGate, type Bench, type Result } from '../bench';
 import { openDatabase } from '../event-store/tenants';
 import { bareProducer } from './bare-producer';
 import { draining } from './draining';
-import { latency } from './latency';
+import { RELAY_P95, latency } from './latency';
 import { fill } from './logs';
 import { notifying } from './notifying';
 
@@ -19,6 +19,10 @@ const OTHER_TOPIC = eventsTopic('api-token');
 const BEHIND = 20;
 const EVENTS = 1_000;
 const TENANTS = 1_000;
+/** Appends a second: with the second one the servers' core is about two thirds busy. */
+const LOADS = [100, 200];
+/** Within which the relay wakes of a commit. */
+const WAKES_WITHIN_MS = 50;
 
 export const bus: Bench = {
   name: 'bus',
@@ -47,9 +51,13 @@ export const bus: Bench = {
     const relaying = unitOfWork(own, 'tenant-registry');
     const bare = bareProducer(brokers, TOPIC, records, topic[0]?.partitions ?? 1);
     const drain = draining(database, relaying, onBus, behind, EVENTS, bare.name);
+    const latencies = LOADS.map((appendsASecond) => latency({ database, relaying, bus: onBus, topic: OTHER_TOPIC, tenants, appendsASecond }));
     return {
-      sides: [bare, drain, latency(database, relaying, onBus, OTHER_TOPIC, tenants), ...notifying(database)],
-      gates: [ratioGate(drain.name, 0.7)],
+      sides: [bare, drain, ...latencies, ...notifying(database)],
+      gates: [
+        ratioGate(drain.name, 0.7),
+        ...latencies.map(({ name }) => ({ title: `${name}: ${RELAY_P95}`, value: (resultOf: (side: string) => Result | undefined) => resultOf(name)?.figures[RELAY_P95], atMost: WAKES_WITHIN_MS })),
+      ],
       async close() {
         await onBus.close();
         await own.end();
