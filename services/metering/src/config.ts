@@ -1,9 +1,13 @@
-import { integer, type Settings } from '@weir/service-host';
+import { choice, integer, optionalText, type Settings } from '@weir/service-host';
 
 export interface MeteringConfig {
   readonly unsettledAfterMs: number;
   readonly unsettledEveryMs: number;
   readonly invoiceGraceMs: number;
+  readonly webhookKey: string | undefined;
+  readonly webhookKeyFile: string | undefined;
+  readonly webhookAddresses: 'public' | 'any';
+  readonly webhooksEveryMs: number;
 }
 
 export const settings: Settings<MeteringConfig> = {
@@ -15,4 +19,8 @@ export const settings: Settings<MeteringConfig> = {
   ),
   unsettledEveryMs: integer('WEIR_UNSETTLED_EVERY_MS', 'How often to look for such holds, ms', 5_000, { min: 10 }),
   invoiceGraceMs: integer('WEIR_INVOICE_GRACE_MS', "How long after a month's end its invoices wait for late usage before they can be made final, ms", 3_600_000, { min: 0 }),
+  webhookKey: optionalText('WEIR_WEBHOOK_KEY', 'The key that the secrets of webhooks are computed from, 64 hexadecimal digits; the same for every replica'),
+  webhookKeyFile: optionalText('WEIR_WEBHOOK_KEY_FILE', 'Where that key stands when it is not set, made with mode 0600 when missing; webhook.key in WEIR_DATA_DIR when unset'),
+  webhookAddresses: choice('WEIR_WEBHOOK_ADDRESSES', 'Where webhooks may go: to https addresses of the public internet, or anywhere (for development alone)', ['public', 'any'], 'public'),
+  webhooksEveryMs: integer('WEIR_WEBHOOKS_EVERY_MS', 'How often to look for deliveries that are due, ms', 500, { min: 10 }),
 };

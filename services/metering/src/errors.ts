@@ -34,3 +34,12 @@ export const monthNotOver = (month: string, opensAt: string) =>
 
 export const monthBusy = () =>
   new AppError('month-busy', 'unavailable', 'Usage of the month is being counted all the time; its invoice could not be closed. Try again.', { retryAfter: 5 });
+
+export const budgetNotFound = () => notFound('budget');
+
+export const tooManyBudgets = (most: number) => new AppError('too-many-budgets', 'conflict', `A tenant has at most ${most} budgets. Remove one first.`);
+
+export const webhookNotFound = () => notFound('webhook');
+export const deliveryNotFound = () => notFound('delivery');
+export const webhookAddressRefused = (why: string) => invalid(`The url of a webhook ${why}.`);
+export const tooManyWebhooks = (most: number) => new AppError('too-many-webhooks', 'conflict', `A tenant has at most ${most} webhooks. Remove one first.`);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { limitPolicyState, planState, quotaState } from '@weir/contracts';
 import { closeDataSources, entityWork, openDataSources } from '@weir/entities';
 import { eventLog } from '@weir/event-store';
@@ -5,6 +6,9 @@ import type { ServiceDefinition, ServiceRuntime } from '@weir/service-host';
 import { Gauge } from 'prom-client';
 import { BillingController } from './billing/billing.http';
 import { BillingService } from './billing/billing.service';
+import { BudgetController } from './budget/budget.http';
+import { BudgetService } from './budget/budget.service';
+import { BudgetRow } from './budget/read-model';
 import { CLOCK } from './clock';
 import { settings, type MeteringConfig } from './config';
 import { InvoiceDesk } from './invoice/invoice-desk';
@@ -21,6 +25,12 @@ import { UnsettledHolds } from './usage/unsettled';
 import { UsageConsumer } from './usage/usage.consumer';
 import { UsageController } from './usage/usage.http';
 import { UsageService } from './usage/usage.service';
+import { WebhookAnnouncer } from './webhook/announcer.consumer';
+import { WebhookSender } from './webhook/sender';
+import { WebhookSigner } from './webhook/signature';
+import { openSigningKey } from './webhook/signing-key';
+import { Webhooks } from './webhook/webhooks';
+import { WebhooksController } from './webhook/webhooks.http';
 
 // for what measures and breaks it
 export { UsageConsumer, UsageLedger };
@@ -36,13 +46,16 @@ export const definition: ServiceDefinition<MeteringConfig> = {
     const { work, clock, states, access, common, log } = runtime;
     const ledger = new UsageLedger(work, clock);
     const tenants = new Tenants(work, clock);
-    const sources = await openDataSources(common, ENTITIES);
+    const sources = await openDataSources(common, [...ENTITIES, BudgetRow]);
     runtime.onStop(() => closeDataSources(sources));
     const entities = entityWork('metering', sources, work, runtime.needs);
     const events = eventLog(entities);
     const billing = new BillingService(events, access.tenants, states.table(planState), clock);
     const invoices = new InvoiceService(entities, billing);
     const quotas = states.table(quotaState);
+    const signer = new WebhookSigner(openSigningKey({ key: config.webhookKey, file: config.webhookKeyFile ?? join(common.dataDir, 'webhook.key') }));
+    const privateToo = config.webhookAddresses === 'any';
+    const sender = new WebhookSender(work, signer, clock, { privateToo, everyMs: config.webhooksEveryMs, onError: (error) => log.warn({ err: error }, 'webhooks') });
     const holds = new UnsettledHolds(work, ledger, config.unsettledAfterMs, (error, tenant) =>
       log.error({ err: error, tenant }, 'unsettled holds'),
     );
@@ -60,7 +73,7 @@ export const definition: ServiceDefinition<MeteringConfig> = {
     return {
       module: {
         module: MeteringModule,
-        controllers: [UsageController, QuotaController, BillingController, InvoiceController, UsageConsumer, TenantConsumer],
+        controllers: [UsageController, QuotaController, BillingController, InvoiceController, BudgetController, WebhooksController, WebhookAnnouncer, UsageConsumer, TenantConsumer],
         providers: [
           { provide: CLOCK, useValue: clock },
           { provide: UsageLedger, useValue: ledger },
@@ -69,6 +82,8 @@ export const definition: ServiceDefinition<MeteringConfig> = {
           { provide: QuotaService, useValue: new QuotaService(work, billing, states.table(limitPolicyState), clock) },
           { provide: BillingService, useValue: billing },
           { provide: InvoiceService, useValue: invoices },
+          { provide: Webhooks, useValue: new Webhooks(work, signer, clock, privateToo) },
+          { provide: BudgetService, useValue: new BudgetService(events, entities, clock) },
           {
             provide: InvoiceDesk,
             useValue: new InvoiceDesk(events, entities, new InvoiceMaker(events, entities, invoices), access.tenants, config.invoiceGraceMs),
@@ -80,7 +95,9 @@ export const definition: ServiceDefinition<MeteringConfig> = {
           if (quotas.get(id) === undefined)
             await tenants.welcome(id).catch((error: Error) => log.error({ err: error, tenant: id }, 'quota'));
         }
-        if (common.roles.includes('jobs')) inBackground(runtime, (signal) => holds.run(config.unsettledEveryMs, signal));
+        if (!common.roles.includes('jobs')) return;
+        inBackground(runtime, (signal) => holds.run(config.unsettledEveryMs, signal));
+        inBackground(runtime, (signal) => sender.run(signal));
       },
     };
   },

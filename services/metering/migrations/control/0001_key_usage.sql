@@ -15,16 +15,21 @@ create table key_usage (
   primary key (day, tenant_id, key_owner, key_id, mode, cache, difference)
 ) with (fillfactor = 70);
 
--- Holds that wait for their settlement, over all tenants: one look finds what is overdue. Seen is when metering heard of it: after a
--- backlog, the settlements that wait behind the holds still get their time.
+-- Attempts of which nobody knows yet what became, over all tenants: one look finds what is overdue. Seen is when metering heard of it: after a
+-- backlog, the settlements that wait behind the holds still get their time. From then on it is unsettled, until a settlement comes after
+-- all or the upstream's account decides.
 create table open_holds (
-  tenant_id  text not null,
-  request_id text not null,
-  attempt    int not null,
-  seen_at    timestamptz not null default now(),
+  tenant_id    text not null,
+  request_id   text not null,
+  attempt      int not null,
+  key_id       text not null,
+  held_at      timestamptz not null,
+  seen_at      timestamptz not null default now(),
+  unsettled_at timestamptz,
   primary key (tenant_id, request_id, attempt)
 );
-create index open_holds_age on open_holds (seen_at);
+create index open_holds_age on open_holds (seen_at) where unsettled_at is null;
+create index open_holds_unsettled on open_holds (held_at) where unsettled_at is not null;
 
 grant select, insert, update, delete on key_usage, open_holds to weir_metering;
 select weir.travels('key_usage', false), weir.travels('open_holds');

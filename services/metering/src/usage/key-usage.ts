@@ -1,6 +1,6 @@
 import type { TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
-import type { AttemptId } from './record-usage';
+import type { Recorded } from './record-usage';
 
 /** One row of sums by upstream key, as Postgres writes it in JSON. */
 export interface KeySums {
@@ -27,21 +27,29 @@ const ADD = `
         charged_credits = k.charged_credits + excluded.charged_credits, unsettled_credits = k.unsettled_credits + excluded.unsettled_credits`;
 
 const OPEN = `
-  insert into open_holds (tenant_id, request_id, attempt)
-  select $1, h.* from json_to_recordset($2::json) as h (request_id text, attempt int) order by request_id, attempt
+  insert into open_holds (tenant_id, request_id, attempt, key_id, held_at)
+  select $1, request_id, attempt, key_id, to_timestamp(at / 1000.0)
+  from json_to_recordset($2::json) as h (request_id text, attempt int, key_id text, at bigint) order by request_id, attempt
   on conflict do nothing`;
+
+const DOUBT = `
+  update open_holds o set unsettled_at = now() from json_to_recordset($2::json) as h (request_id text, attempt int)
+  where o.tenant_id = $1 and o.request_id = h.request_id and o.attempt = h.attempt`;
 
 const CLOSE = `
   delete from open_holds o using json_to_recordset($2::json) as h (request_id text, attempt int)
   where o.tenant_id = $1 and o.request_id = h.request_id and o.attempt = h.attempt`;
 
 /** The part of an ingest that belongs to no tenant; in the service's own schema, in the same transaction. */
-export async function addKeyUsage(
-  sql: Sql,
-  tenant: TenantId,
-  { keys, opened, closed }: { keys: readonly KeySums[]; opened: readonly AttemptId[]; closed: readonly AttemptId[] },
-): Promise<void> {
+export async function addKeyUsage(sql: Sql, tenant: TenantId, { keys, opened, doubted, closed }: Omit<Recorded, 'recorded'>): Promise<void> {
   if (keys.length > 0) await sql.query(ADD, [tenant, JSON.stringify(keys)]);
   if (opened.length > 0) await sql.query(OPEN, [tenant, JSON.stringify(opened)]);
+  if (doubted.length > 0) await sql.query(DOUBT, [tenant, JSON.stringify(doubted)]);
   if (closed.length > 0) await sql.query(CLOSE, [tenant, JSON.stringify(closed)]);
+}
+
+/** Puts other sums in the place of a tenant's from a day on. */
+export async function replaceKeyUsage(sql: Sql, tenant: TenantId, from: string, keys: readonly KeySums[]): Promise<void> {
+  await sql.query('delete from key_usage where tenant_id = $1 and day >= $2::date', [tenant, from]);
+  if (keys.length > 0) await sql.query(ADD, [tenant, JSON.stringify(keys)]);
 }

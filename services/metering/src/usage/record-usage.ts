@@ -40,13 +40,13 @@ const RECORD = `
   ), incoming as (
     select * from unnest(${recordArrays(FIRST)}) as i (${OWN_NAMES.join(', ')}, number)
   ), deciding as (
-    select distinct on (i.request_id, i.attempt) i.event_id, i.request_id, i.attempt, s.kind, s.rank
+    select distinct on (i.request_id, i.attempt) i.event_id, i.request_id, i.attempt, i.at, s.kind, s.key_id, s.rank
     from incoming i join shape s using (number) where s.kind <> 'served' order by i.request_id, i.attempt, s.rank desc, i.event_id
   ), known as (
     select e.request_id, e.attempt, max(${rank('e.kind')}) as rank
     from usage_events e where e.tenant_id = $1 and e.kind <> 'served' and e.request_id = any ($2) group by e.request_id, e.attempt
   ), moved as (
-    select d.event_id, d.request_id, d.attempt, d.kind, k.rank as was
+    select d.event_id, d.request_id, d.attempt, d.at, d.key_id, d.kind, k.rank as was
     from deciding d left join known k on k.request_id = d.request_id and k.attempt = d.attempt where d.rank > coalesce(k.rank, 0)
   ), recorded as (
     insert into usage_events (tenant_id, ${KEPT.join(', ')})
@@ -85,8 +85,9 @@ const RECORD = `
   )
   select (select count(*) from recorded)::int as recorded,
          (select coalesce(json_agg(k), '[]') from by_key k) as keys,
-         (select coalesce(json_agg(json_build_object('request_id', request_id, 'attempt', attempt)), '[]') from moved where kind = 'held') as opened,
-         (select coalesce(json_agg(json_build_object('request_id', request_id, 'attempt', attempt)), '[]') from moved where was = 1) as closed`;
+         (select coalesce(json_agg(json_build_object('request_id', request_id, 'attempt', attempt, 'key_id', key_id, 'at', at)), '[]') from moved where kind = 'held') as opened,
+         (select coalesce(json_agg(json_build_object('request_id', request_id, 'attempt', attempt)), '[]') from moved where kind = 'unsettled') as doubted,
+         (select coalesce(json_agg(json_build_object('request_id', request_id, 'attempt', attempt)), '[]') from moved where was <= 2 and kind <> 'unsettled') as closed`;
 
 export interface AttemptId {
   readonly request_id: string;
@@ -98,7 +99,9 @@ export interface Recorded {
   readonly recorded: number;
   /** What was added to the sums by key, for the sums over all tenants. */
   readonly keys: readonly KeySums[];
-  readonly opened: readonly AttemptId[];
+  /** Holds that wait for their settlement from now on; those that have waited too long; those whose fate is known. */
+  readonly opened: readonly (AttemptId & { readonly key_id: string; readonly at: number })[];
+  readonly doubted: readonly AttemptId[];
   readonly closed: readonly AttemptId[];
 }
 

@@ -10,7 +10,8 @@ const BATCH = 500;
 const LEAVE_MS = 60_000;
 
 const OVERDUE = `
-  select tenant_id, request_id, attempt from open_holds where seen_at < now() - $1 * interval '1 ms' and tenant_id <> all ($2)
+  select tenant_id, request_id, attempt from open_holds
+  where unsettled_at is null and seen_at < now() - $1 * interval '1 ms' and tenant_id <> all ($2)
   order by seen_at limit ${BATCH}`;
 
 const HOLDS = `

@@ -265,7 +265,7 @@ describe('unsettled holds', () => {
   it('the holds of a tenant that is gone are cleared, and said', async () => {
     const gone = newId('ten');
     await database.work.inControl((sql) =>
-      sql.query('insert into open_holds (tenant_id, request_id, attempt) values ($1, $2, 1)', [gone, newId('req')]),
+      sql.query(`insert into open_holds (tenant_id, request_id, attempt, key_id, held_at) values ($1, $2, 1, '', now())`, [gone, newId('req')]),
     );
     const errors: unknown[] = [];
     const holds = new UnsettledHolds(database.work, ledger, -1_000, (_, tenant) => errors.push(tenant));
@@ -280,7 +280,7 @@ describe('unsettled holds', () => {
     const admin = new Postgres({ connectionString: database.adminUrl });
     await admin.connect();
     await admin.query(`alter table ${schemaOf(broken)}.usage_events rename to usage_events_away`);
-    await admin.query(`insert into weir_metering.open_holds (tenant_id, request_id, attempt, seen_at) select $1, n::text, 1, now() - interval '1 hour' from generate_series(1, 600) n`, [broken]);
+    await admin.query(`insert into weir_metering.open_holds (tenant_id, request_id, attempt, key_id, held_at, seen_at) select $1, n::text, 1, '', now(), now() - interval '1 hour' from generate_series(1, 600) n`, [broken]);
     const failed: (TenantId | undefined)[] = [];
     const holds = new UnsettledHolds(database.work, ledger, -1_000, (_, tenant) => failed.push(tenant));
     await holds.find();
