@@ -1,11 +1,11 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { AppError, notFound, type TenantId } from '@weir/kernel';
 import { ARCHIVE, chained, damaged, readPart, type ArchiveHead, type ArchiveManifest, type ArchivePart } from './archive';
 import type { Bundle } from './bundle';
 import { TenantSchema, ensureHome, lockHome } from './home';
 import { schemaOf } from './names';
 import type { Sql } from './sql';
-import { assertEqual, fingerprint, plainText, qualified, speakFor, carriedTables, travellingTables, withoutForcedSecurity, writeLines, type TenantTable } from './tenant-rows';
+import { assertEqual, columnList, fingerprint, plainText, qualified, speakFor, carriedTables, travellingTables, withoutForcedSecurity, writeLines, type TenantTable } from './tenant-rows';
 import { transaction } from './transaction';
 
 /**
@@ -60,8 +60,7 @@ export function importer(pool: Pool, bundle: Bundle): Importer {
         const table = await tableOf(client, tenant, part);
         await plainText(client);
         await speakFor(client, tenant);
-        const write = () => writeLines(client, table, lines);
-        await (part.schema === null ? withoutForcedSecurity(client, [table], write) : write());
+        await (part.schema === null ? withoutForcedSecurity(client, [table], () => writeLines(client, table, lines)) : addMissing(client, schemaOf(tenant), table, lines));
         await client.query('update weir.imports set last_part = $2, sha256 = $3 where tenant_id = $1', [tenant, part.part, chained(progress.sha256, part.sha256)]);
         return { lastPart: part.part };
       });
@@ -113,6 +112,16 @@ function assertReadable(head: ArchiveHead, schema: TenantSchema): void {
   if (missing.length + unknown.length > 0) {
     throw new AppError('release-differs', 'conflict', 'The archive is of another release: export and import with the same, and migrate before or after.', { details: { missing, unknown } });
   }
+}
+
+/** What a purge leaves behind, such as accounts with the upstream, is here already when the tenant comes back, and no older than the archive. */
+async function addMissing(client: PoolClient, home: string, table: TenantTable, lines: Buffer): Promise<void> {
+  // temporary tables are nobody's right here
+  const incoming = { schema: home, name: 'incoming_rows', columns: table.columns };
+  await client.query(`create table ${qualified(incoming)} (like ${qualified(table)} including defaults)`);
+  await writeLines(client, incoming, lines);
+  await client.query(`insert into ${qualified(table)} (${columnList(table)}) select ${columnList(table)} from ${qualified(incoming)} on conflict do nothing`);
+  await client.query(`drop table ${qualified(incoming)}`);
 }
 
 async function progressOf(sql: Sql, tenant: TenantId): Promise<Progress | undefined> {

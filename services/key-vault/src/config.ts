@@ -1,7 +1,10 @@
-import { integer, keyEncryptionSettings, optionalText, url, type KeyEncryptionConfig, type Settings } from '@weir/service-host';
+import { catalogSettings, integer, keyEncryptionSettings, optionalText, url, type CatalogConfig, type KeyEncryptionConfig, type Settings } from '@weir/service-host';
 import { tiklive } from '@weir/upstream-catalog';
 
-export interface VaultConfig extends KeyEncryptionConfig {
+/** As terraform/modules/secrets names it. */
+export const PLATFORM_KEY_SECRET = 'tiklive/platform-key';
+
+export interface VaultConfig extends CatalogConfig, KeyEncryptionConfig {
   readonly upstreamUrl: string;
   readonly testCallTimeoutMs: number;
   readonly confirmAfterMs: number;
@@ -21,6 +24,7 @@ export interface VaultConfig extends KeyEncryptionConfig {
 }
 
 export const settings: Settings<VaultConfig> = {
+  ...catalogSettings,
   ...keyEncryptionSettings,
   upstreamUrl: url('WEIR_UPSTREAM_URL', 'Where the upstream is', tiklive.origin),
   testCallTimeoutMs: integer('WEIR_TEST_CALL_TIMEOUT_MS', 'Longest wait for the answer to a test call of a key', 8_000, {
@@ -66,7 +70,7 @@ export const settings: Settings<VaultConfig> = {
   ),
   platformKeySecrets: optionalText(
     'WEIR_PLATFORM_KEY_SECRETS',
-    "Entries of AWS Secrets Manager, with commas between them, whose upstream keys are handed in while the platform has none, such as tiklive/platform-key",
+    `Entries of AWS Secrets Manager, with commas between them, whose upstream keys are handed in while the platform has none; ${PLATFORM_KEY_SECRET} with WEIR_KEY_ENCRYPTION kms when unset`,
   ),
   balanceEveryMs: integer('WEIR_BALANCE_EVERY_MS', "Wait between looks at the credits left of the platform's keys", 60_000, { min: 10 }),
   creditFloor: integer('WEIR_CREDIT_FLOOR', 'Credits below which the report on a key says that they end soon', 100),

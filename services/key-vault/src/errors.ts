@@ -45,3 +45,6 @@ export const nothingToCheck = (): AppError =>
     'conflict',
     'The upstream does not know this key, and its secret was thrown away. Hand in another with POST …/versions.',
   );
+
+export const unknownUpstream = (id: string, known: readonly string[]) =>
+  new AppError('unknown-upstream', 'invalid', `There is no upstream '${id}' here. Those that are configured: ${known.join(', ')}.`, { details: { field: 'upstream' } });

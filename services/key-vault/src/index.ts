@@ -1,8 +1,7 @@
 import { PLATFORM, newId, type CommandContext } from '@weir/kernel';
-import { openEnvelope, openShredKeys, type ServiceDefinition } from '@weir/service-host';
-import { tiklive } from '@weir/upstream-catalog';
+import { openCatalogs, openEnvelope, openShredKeys, type ServiceDefinition } from '@weir/service-host';
 import { Counter, Gauge } from 'prom-client';
-import { settings, type VaultConfig } from './config';
+import { PLATFORM_KEY_SECRET, settings, type VaultConfig } from './config';
 import { startKeyJobs } from './jobs/key-jobs';
 import { KeyRotationService, startRotations } from './key-rotation/key-rotation.service';
 import { KeyRotationsController } from './key-rotation/key-rotations.http';
@@ -22,6 +21,7 @@ import { ShreddingController } from './shredding/shredding.http';
 import { ShreddingReactor } from './shredding/shredding.reactor';
 import { Attempts } from './test-call/attempts';
 import { Examiner } from './test-call/examiner';
+import { KeyUpstreams } from './test-call/key-upstreams';
 import { openUpstream } from './test-call/upstream';
 import { KeyTransfers } from './transfer/key-transfers';
 import { KeyTransfersController } from './transfer/key-transfers.http';
@@ -35,7 +35,8 @@ import { UpstreamKeyService } from './upstream-key/upstream-key.service';
 
 class KeyVaultModule {}
 
-const splitNames = (names: string | undefined): string[] => names?.split(',').map((name) => name.trim()).filter((name) => name !== '') ?? [];
+const namesIn = ({ platformKeySecrets, keyEncryption }: VaultConfig): string[] =>
+  (platformKeySecrets ?? (keyEncryption === 'kms' ? PLATFORM_KEY_SECRET : '')).split(',').map((name) => name.trim()).filter((name) => name !== '');
 
 function creditsIn(body: unknown, field: string): number | undefined {
   const value = field.split('.').reduce<unknown>((inside, member) => (inside as Record<string, unknown> | null | undefined)?.[member], body);
@@ -59,25 +60,32 @@ export const definition: ServiceDefinition<VaultConfig> = {
     const { bus, clock, common, events, log, work } = runtime;
     const envelope = openEnvelope({ ...config, dataDir: common.dataDir });
     const shredKeys = openShredKeys({ ...config, dataDir: common.dataDir });
-    const upstream = openUpstream({ url: config.upstreamUrl, header: tiklive.auth.header, timeoutMs: config.testCallTimeoutMs });
+    const clients = openCatalogs(config, config.upstreamUrl).map(({ catalog, url }) => ({
+      catalog,
+      upstream: openUpstream({ url, header: catalog.auth.header, timeoutMs: config.testCallTimeoutMs }),
+    }));
     runtime.onStop(async () => {
-      await upstream.close();
+      await Promise.all(clients.map(({ upstream }) => upstream.close()));
       envelope.close();
       shredKeys?.close();
     });
 
-    const attempts = new Attempts(bus, upstream, tiklive, clock, (error) =>
-      log.warn({ err: error }, 'a test call was not settled; its hold stays'),
+    const unsettled = (error: Error) => log.warn({ err: error }, 'a test call was not settled; its hold stays');
+    const upstreams = new KeyUpstreams(
+      clients.map(({ catalog, upstream }) => {
+        const { path, field } = catalog.balance;
+        const ask = async (secret: Buffer) => creditsIn(await upstream.read(path, secret.toString('latin1')), field);
+        const attempts = new Attempts(bus, upstream, catalog, clock, unsettled);
+        return { catalog, ask, examiner: new Examiner(attempts, catalog, clock, { ask, floor: config.creditFloor }) };
+      }),
     );
     const keyLog = new UpstreamKeyLog(events, work, config.recheckMs, config.checkEveryMs);
     const dataKeys = new DataKeys(work, envelope, config.dataKeyMaxSeals);
-    const { path, field } = tiklive.balance;
-    const ask = async (secret: Buffer) => creditsIn(await upstream.read(path, secret.toString('latin1')), field);
     const secrets = new SealedVersions(work, envelope, dataKeys);
     const keys = new UpstreamKeyService({
       log: keyLog,
       secrets,
-      examiner: new Examiner(attempts, tiklive, clock, { ask, floor: config.creditFloor }),
+      upstreams,
       tenants: runtime.access.tenants,
       drainMs: config.drainMs,
     });
@@ -98,7 +106,7 @@ export const definition: ServiceDefinition<VaultConfig> = {
       pool,
       work,
       clock,
-      ask,
+      upstreams,
       alertBeforeMs: config.creditAlertDays * 86_400_000,
     });
     const tenantRotation = new TenantRotation(work, envelope, dataKeys, keyLog);
@@ -155,7 +163,7 @@ export const definition: ServiceDefinition<VaultConfig> = {
           clock,
           storm,
           credits,
-          seed: () => seedPlatformKeys(splitNames(config.platformKeySecrets), keys, work, clock),
+          seed: () => seedPlatformKeys(namesIn(config), keys, work, clock),
           balanceEveryMs: config.balanceEveryMs,
           context: () => serviceContext('credit-watch', clock()),
           everyMs,

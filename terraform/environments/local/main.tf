@@ -1,4 +1,4 @@
-# Both modules against a local AWS endpoint (moto): what `npm run check:deploy` applies, and what a real environment looks like but for
+# The modules against a local AWS endpoint (moto): what `npm run check:deploy` applies, and what a real environment looks like but for
 # the provider. A real one also has a backend for its state.
 terraform {
   required_version = ">= 1.7"
@@ -20,6 +20,12 @@ variable "name" {
   description = "Of the alias, and before every other name."
   type        = string
   default     = "weir"
+}
+
+variable "platform_key" {
+  description = "Name of the entry for the platform's upstream key: WEIR_PLATFORM_KEY_SECRETS of key-vault."
+  type        = string
+  default     = "tiklive/platform-key"
 }
 
 provider "aws" {
@@ -60,6 +66,28 @@ module "kms" {
   vault_role_arns         = [aws_iam_role.service["key-vault"].arn]
   fetcher_role_arns       = [aws_iam_role.service["upstream-fetcher"].arn]
   deletion_window_in_days = 7
+  tenant_key_arns         = [module.tenant_key.key_arn]
+}
+
+# Of a tenant that has a key of its own. In an account of the tenant's it is applied by the tenant, and its ARN is a variable here.
+module "tenant_key" {
+  source                  = "../../modules/tenant-key"
+  tenant_id               = "ten_01k0000000000000000000000a"
+  vault_role_arns         = [aws_iam_role.service["key-vault"].arn]
+  fetcher_role_arns       = [aws_iam_role.service["upstream-fetcher"].arn]
+  deletion_window_in_days = 7
+}
+
+resource "aws_iam_role_policy" "tenant_keys" {
+  for_each = { "key-vault" = module.kms.vault_policy, "upstream-fetcher" = module.kms.fetcher_policy }
+  name     = "tenant-keys"
+  role     = aws_iam_role.service[each.key].name
+  policy   = each.value
+}
+
+resource "aws_iam_role_policy_attachment" "platform_key" {
+  role       = aws_iam_role.service["key-vault"].name
+  policy_arn = module.secrets.read_policy_arns[var.platform_key]
 }
 
 module "shred_keys" {
@@ -77,7 +105,7 @@ resource "aws_iam_role_policy" "shred_keys" {
 module "secrets" {
   source                  = "../../modules/secrets"
   prefix                  = var.name
-  platform_keys           = ["first"]
+  platform_keys           = [var.platform_key]
   recovery_window_in_days = 0
 }
 

@@ -66,3 +66,40 @@ run "refuses_a_hasty_deletion" {
   }
   expect_failures = [var.deletion_window_in_days]
 }
+
+run "keys_of_others_are_named_and_nothing_but_what_they_are_for_is_allowed" {
+  command = plan
+  variables {
+    tenant_key_arns        = ["arn:aws:kms:eu-central-1:210987654321:key/tenants"]
+    transfer_key_arns      = ["arn:aws:kms:eu-central-1:333333333333:key/theirs"]
+    transferring_role_arns = ["arn:aws:iam::333333333333:role/weir-key-vault"]
+  }
+  assert {
+    condition = jsonencode({
+      for statement in data.aws_iam_policy_document.vault_elsewhere.statement : statement.sid => [sort(statement.actions), sort(statement.resources)]
+      }) == jsonencode({
+      TenantKeys = [["kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"], ["arn:aws:kms:eu-central-1:210987654321:key/tenants"]]
+      Transfers  = [["kms:ReEncryptTo"], ["arn:aws:kms:eu-central-1:333333333333:key/theirs"]]
+    })
+    error_message = "The vault uses tenants' keys, and only wraps under those of other installations."
+  }
+  assert {
+    condition     = jsonencode([for statement in data.aws_iam_policy_document.fetcher_elsewhere.statement : [statement.actions, statement.resources]]) == jsonencode([[["kms:Decrypt"], ["arn:aws:kms:eu-central-1:210987654321:key/tenants"]]])
+    error_message = "The fetcher opens under tenants' keys, and has nothing to do with transfers."
+  }
+  assert {
+    condition = one([
+      for statement in data.aws_iam_policy_document.key.statement :
+      jsonencode([statement.actions, [for condition in statement.condition : condition.values if condition.variable == "kms:EncryptionContext:purpose"]]) if statement.sid == "Transfers"
+    ]) == jsonencode([["kms:ReEncryptTo"], [["key-transfer"]]])
+    error_message = "Another installation wraps for this one, for a transfer alone."
+  }
+}
+
+run "without_keys_of_others_there_is_no_policy" {
+  command = plan
+  assert {
+    condition     = output.vault_policy == null && output.fetcher_policy == null
+    error_message = "A policy without a statement is none."
+  }
+}

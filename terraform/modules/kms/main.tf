@@ -80,11 +80,91 @@ data "aws_iam_policy_document" "key" {
       }
     }
   }
+
+  # another installation wraps a tenant's data keys for this one, to go with its archive, and can do nothing else
+  dynamic "statement" {
+    for_each = length(var.transferring_role_arns) > 0 ? [1] : []
+    content {
+      sid       = "Transfers"
+      actions   = ["kms:ReEncryptTo"]
+      resources = ["*"]
+      principals {
+        type        = "AWS"
+        identifiers = var.transferring_role_arns
+      }
+      dynamic "condition" {
+        for_each = local.transfer_context
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
 }
 
 locals {
   # every request names whose data key it is and what for (libs/envelope); a request that does not is not one of ours
-  tenant          = { test = "StringLike", variable = "kms:EncryptionContext:tenant_id", values = ["ten_*"] }
-  vault_context   = [{ test = "StringEquals", variable = "kms:EncryptionContext:purpose", values = ["upstream-key", "report-signing"] }, local.tenant]
-  fetcher_context = [{ test = "StringEquals", variable = "kms:EncryptionContext:purpose", values = ["upstream-key"] }, local.tenant]
+  tenant             = { test = "StringLike", variable = "kms:EncryptionContext:tenant_id", values = ["ten_*"] }
+  vault_context      = [{ test = "StringEquals", variable = "kms:EncryptionContext:purpose", values = ["upstream-key", "report-signing", "key-transfer"] }, local.tenant]
+  fetcher_context    = [{ test = "StringEquals", variable = "kms:EncryptionContext:purpose", values = ["upstream-key"] }, local.tenant]
+  tenant_key_context = [{ test = "StringEquals", variable = "kms:EncryptionContext:purpose", values = ["upstream-key"] }, local.tenant]
+  transfer_context   = [{ test = "StringEquals", variable = "kms:EncryptionContext:purpose", values = ["key-transfer"] }, local.tenant]
+}
+
+# What the two roles may do with keys that are not this one: a tenant's own, and those of installations that tenants move to. Those keys' own
+# policies have to allow it as well (modules/tenant-key makes such a key).
+data "aws_iam_policy_document" "vault_elsewhere" {
+  dynamic "statement" {
+    for_each = length(var.tenant_key_arns) > 0 ? [1] : []
+    content {
+      sid       = "TenantKeys"
+      actions   = ["kms:GenerateDataKey", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+      resources = var.tenant_key_arns
+      dynamic "condition" {
+        for_each = local.tenant_key_context
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
+  dynamic "statement" {
+    for_each = length(var.transfer_key_arns) > 0 ? [1] : []
+    content {
+      sid       = "Transfers"
+      actions   = ["kms:ReEncryptTo"]
+      resources = var.transfer_key_arns
+      dynamic "condition" {
+        for_each = local.transfer_context
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
+}
+
+data "aws_iam_policy_document" "fetcher_elsewhere" {
+  dynamic "statement" {
+    for_each = length(var.tenant_key_arns) > 0 ? [1] : []
+    content {
+      sid       = "TenantKeys"
+      actions   = ["kms:Decrypt"]
+      resources = var.tenant_key_arns
+      dynamic "condition" {
+        for_each = local.fetcher_context
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
 }

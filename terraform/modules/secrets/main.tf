@@ -21,13 +21,14 @@ locals {
     metering         = "WEIR_POSTGRES_URL of login weir_metering"
     audit-ledger     = "WEIR_POSTGRES_URL of login weir_audit_ledger"
   }
-  platform_keys = { for label in var.platform_keys : "upstream-keys/${label}" => "Upstream key of the platform; named in WEIR_PLATFORM_KEY_SECRETS, the key vault takes it at its first boot" }
+  platform_keys = { for name in var.platform_keys : name => "Upstream key of the platform: named in WEIR_PLATFORM_KEY_SECRETS, the key vault takes it at its first boot" }
+  names         = merge({ for process, _ in local.processes : process => "${var.prefix}/${process}" }, { for name, _ in local.platform_keys : name => name })
   entries       = merge(local.processes, local.platform_keys)
 }
 
 resource "aws_secretsmanager_secret" "this" {
   for_each                = local.entries
-  name                    = "${var.prefix}/${each.key}"
+  name                    = local.names[each.key]
   description             = each.value
   recovery_window_in_days = var.recovery_window_in_days
   kms_key_id              = var.kms_key_id
@@ -46,7 +47,7 @@ data "aws_iam_policy_document" "read" {
 resource "aws_iam_policy" "read" {
   for_each    = local.entries
   name        = "${var.prefix}-read-${replace(each.key, "/", "-")}"
-  description = "Reads the secret ${var.prefix}/${each.key}"
+  description = "Reads the secret ${local.names[each.key]}"
   policy      = data.aws_iam_policy_document.read[each.key].json
   tags        = var.tags
 }

@@ -14,9 +14,9 @@ run "each_process_has_an_entry_of_its_own" {
   assert {
     condition = toset(values(output.names)) == toset([
       "weir/operator", "weir/migrate", "weir/tenant-registry", "weir/key-vault",
-      "weir/rate-limiter", "weir/upstream-fetcher", "weir/metering", "weir/audit-ledger",
+      "weir/rate-limiter", "weir/upstream-fetcher", "weir/metering", "weir/audit-ledger", "tiklive/platform-key",
     ])
-    error_message = "The names are those that k8s/components/external-secrets asks for."
+    error_message = "The names are those that k8s/components/external-secrets and the key vault ask for."
   }
   assert {
     condition     = keys(output.read_policy_arns) == keys(output.names)
@@ -24,13 +24,13 @@ run "each_process_has_an_entry_of_its_own" {
   }
 }
 
-run "platform_keys_get_entries_by_label" {
+run "platform_keys_have_the_names_that_they_are_given" {
   variables {
-    platform_keys = ["first"]
+    platform_keys = ["tiklive/platform-key", "tiklive/second"]
   }
   assert {
-    condition     = output.names["upstream-keys/first"] == "weir/upstream-keys/first"
-    error_message = "A platform key's entry is named by its label."
+    condition     = output.names["tiklive/second"] == "tiklive/second" && length(output.names) == 10
+    error_message = "A platform key's entry has the name that WEIR_PLATFORM_KEY_SECRETS has."
   }
 }
 

@@ -1,13 +1,13 @@
 variable "prefix" {
-  description = "Of every name, before the first /."
+  description = "Of every name, before the first /; but for those of platform_keys, which are whole."
   type        = string
   default     = "weir"
 }
 
 variable "platform_keys" {
-  description = "Labels of the platform's own upstream keys."
+  description = "Names of the entries for the platform's own upstream keys: WEIR_PLATFORM_KEY_SECRETS of key-vault, whose default this is."
   type        = set(string)
-  default     = []
+  default     = ["tiklive/platform-key"]
 }
 
 variable "recovery_window_in_days" {

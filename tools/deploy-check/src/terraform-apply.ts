@@ -19,7 +19,8 @@ export async function terraformApply(terraform: Terraform): Promise<Outcome> {
   const parts = await startParts({ only: ['kms'], dataDir: join(terraform.dir, 'endpoint'), environment: process.env, durable: false }).catch((error: Error) => error);
   if (parts instanceof Error) return skipped(`no local AWS endpoint: ${parts.message}`, 'apt-get install python3-venv');
   // a name of this run's own: the endpoint may be one that others use
-  const variables = [`-var=endpoint=${parts.kms.url}`, `-var=name=weir-check-${randomBytes(4).toString('hex')}`];
+  const name = `weir-check-${randomBytes(4).toString('hex')}`;
+  const variables = [`-var=endpoint=${parts.kms.url}`, `-var=name=${name}`, `-var=platform_key=${name}/platform-key`];
   const change = (...args: string[]) => terraform.run(LOCAL, ...args, '-input=false', ...variables);
   try {
     const applied = await change('apply', '-auto-approve');

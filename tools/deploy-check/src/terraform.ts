@@ -5,7 +5,7 @@ import { judged, skipped, type Outcome } from './check';
 import { ROOT } from './repository';
 import { find, run, trouble, type Ran } from './tools';
 
-const MODULES = ['modules/kms', 'modules/secrets', 'modules/shred-keys'];
+const MODULES = ['modules/kms', 'modules/secrets', 'modules/shred-keys', 'modules/tenant-key'];
 export const LOCAL = 'environments/local';
 
 const AWS_PROVIDER = 'registry.terraform.io/hashicorp/aws';

@@ -52,18 +52,18 @@ async function every(ms: number, look: () => Promise<void>, { onError }: KeyJobs
   }
 }
 
-const SEED_AGAIN_MS = 5_000;
+const SEED_AGAIN_MS = { first: 5_000, longest: 300_000 };
 
 /** Until it was possible once: at the first boot Secrets Manager, the bus or the upstream may come up later than the vault. */
 async function seeding({ seed, onError }: KeyJobsOptions, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
+  for (let wait = SEED_AGAIN_MS.first; !signal.aborted; wait = Math.min(2 * wait, SEED_AGAIN_MS.longest)) {
     try {
       await seed();
       return;
     } catch (error) {
       onError(error as Error);
       if (!isTransient(error)) return;
-      await sleep(SEED_AGAIN_MS, signal);
+      await sleep(wait, signal);
     }
   }
 }

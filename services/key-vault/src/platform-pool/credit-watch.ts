@@ -1,7 +1,8 @@
-import { PLATFORM, type Clock, type CommandContext, type KeyId } from '@weir/kernel';
+import { PLATFORM, type Clock, type CommandContext } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import type { SealedVersions } from '../sealing/sealed-versions';
-import { activeVersion, forecastCredits } from '../upstream-key/upstream-key';
+import type { KeyUpstreams } from '../test-call/key-upstreams';
+import { activeVersion, forecastCredits, type RegisteredKey } from '../upstream-key/upstream-key';
 import type { UpstreamKeyLog } from '../upstream-key/upstream-key.log';
 import { forecast } from './forecast';
 import { BALANCES_KEPT_MS, type PlatformPool } from './platform-pool';
@@ -14,7 +15,7 @@ export interface CreditWatchPorts {
   readonly secrets: SealedVersions;
   readonly pool: PlatformPool;
   readonly work: UnitOfWork;
-  readonly ask: AskBalance;
+  readonly upstreams: KeyUpstreams;
   readonly clock: Clock;
   /** ms before the end from which on it is an event. */
   readonly alertBeforeMs: number;
@@ -28,14 +29,14 @@ export class CreditWatch {
     const { log, work, clock } = this.ports;
     for (const { state } of await log.page(PLATFORM, { limit: 1_000, after: undefined })) {
       const version = state.is === 'registered' && state.status !== 'invalid' ? activeVersion(state) : undefined;
-      if (state.is === 'registered' && version !== undefined) await this.lookAt(state.keyId, version, context());
+      if (state.is === 'registered' && version !== undefined) await this.lookAt(state, version, context());
     }
     await work.inControl((sql) => sql.query('delete from platform_key_balances where at < $1', [clock() - BALANCES_KEPT_MS]));
   }
 
-  private async lookAt(keyId: KeyId, version: number, context: CommandContext): Promise<void> {
-    const { log, secrets, pool, work, ask, clock, alertBeforeMs } = this.ports;
-    const credits = await secrets.opened({ owner: PLATFORM, keyId, version }, ask);
+  private async lookAt({ keyId, upstream }: RegisteredKey, version: number, context: CommandContext): Promise<void> {
+    const { log, secrets, pool, work, upstreams, clock, alertBeforeMs } = this.ports;
+    const credits = await secrets.opened({ owner: PLATFORM, keyId, version }, upstreams.of(upstream).ask);
     if (credits === undefined) return;
     const at = clock();
     await work.inControl((sql) =>

@@ -25,11 +25,14 @@ const label = z
 const tellsNothing = ({ key, label: text }: { key: string; label: string }): boolean => !text.includes(key);
 const repeats = { path: ['label'], message: 'the label repeats the key' };
 
-export const registration = z.strictObject({ key: secret, label: label.default('upstream key') }).refine(tellsNothing, repeats);
+/** The id of a catalog; unsaid, the first one's. */
+const upstream = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/).optional();
+
+export const registration = z.strictObject({ key: secret, label: label.default('upstream key'), upstream }).refine(tellsNothing, repeats);
 
 /** 2 comes first twice as often as 1. */
 const weight = z.number().min(0.01, 'a weight is at least 0.01').max(1_000, 'a weight is at most 1000');
-export const platformRegistration = z.strictObject({ key: secret, label: label.default('upstream key'), weight: weight.default(1) }).refine(tellsNothing, repeats);
+export const platformRegistration = z.strictObject({ key: secret, label: label.default('upstream key'), weight: weight.default(1), upstream }).refine(tellsNothing, repeats);
 export const platformChange = z.strictObject({ weight });
 
 export const rotation = z.strictObject({ key: secret });

@@ -14,7 +14,7 @@ import {
 } from '@weir/kernel';
 import { nothingToCheck } from '../errors';
 import type { SealedVersions } from '../sealing/sealed-versions';
-import type { Examiner } from '../test-call/examiner';
+import type { KeyUpstreams } from '../test-call/key-upstreams';
 import {
   activeVersion,
   candidate,
@@ -34,7 +34,7 @@ import { toView, type UpstreamKeyView } from './upstream-key.view';
 export interface Ports {
   readonly log: UpstreamKeyLog;
   readonly secrets: SealedVersions;
-  readonly examiner: Examiner;
+  readonly upstreams: KeyUpstreams;
   /** Whose keys a tenant's calls use, for the record of test calls. */
   readonly tenants: Access['tenants'];
   /** ms that a version which a rotation replaced may still be called with. */
@@ -48,10 +48,11 @@ export class UpstreamKeyService {
   /** Sealed, on the record, and tried at once; the view's `lastCheck` is the report. */
   async register(
     owner: TenantId,
-    { key, label, weight }: { key: string; label: string; weight?: number | undefined },
+    { key, label, weight, upstream }: { key: string; label: string; weight?: number | undefined; upstream?: string | undefined },
     context: CommandContext,
   ): Promise<UpstreamKeyView> {
-    const { log, secrets } = this.ports;
+    const { log, secrets, upstreams } = this.ports;
+    upstreams.of(upstream);
     const keyId = idFrom('key', `${owner}/${context.commandId}`, context.at);
     const { sealed, fingerprint } = await secrets.seal({ owner, keyId, version: 1 }, key);
     const offer = { version: 1, fingerprint, last4: key.slice(-4) };
@@ -59,7 +60,7 @@ export class UpstreamKeyService {
     const decided = await log.decide({
       owner,
       keyId,
-      decide: register({ keyId, owner: ownedBy, label, offer, weight }),
+      decide: register({ keyId, owner: ownedBy, label, offer, weight, upstream }),
       context,
       offered: sealed,
     });
@@ -101,9 +102,11 @@ export class UpstreamKeyService {
   }
 
   /** One verdict on one version: a test call, then what follows from it. */
-  judge(owner: TenantId, keyId: KeyId, version: number, context: CommandContext): Promise<Loaded> {
-    const { secrets, examiner, log, drainMs } = this.ports;
+  async judge(owner: TenantId, keyId: KeyId, version: number, context: CommandContext): Promise<Loaded> {
+    const { secrets, upstreams, log, drainMs } = this.ports;
     const place = { owner, keyId, version };
+    const { upstream } = registered((await log.load(owner, keyId)).state);
+    const { examiner } = upstreams.of(upstream);
     return secrets.opened(place, async (secret) => {
       const verdict = await examiner.examine(
         { place, requestId: context.requestId ?? newId('req'), tokenId: tokenOf(context), keyMode: this.keyMode(owner) },
@@ -125,7 +128,7 @@ export class UpstreamKeyService {
       if (state.is !== 'registered' || version === undefined) continue;
       const place = { owner, keyId: state.keyId, version };
       const account = { place, requestId: context.requestId ?? newId('req'), tokenId: null, keyMode: this.keyMode(owner) };
-      const { outcome } = await this.ports.secrets.opened(place, (secret) => this.ports.examiner.examine(account, secret));
+      const { outcome } = await this.ports.secrets.opened(place, (secret) => this.ports.upstreams.of(state.upstream).examiner.examine(account, secret));
       return outcome === 'accepted';
     }
     return undefined;

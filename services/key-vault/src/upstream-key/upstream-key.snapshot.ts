@@ -9,6 +9,7 @@ const registered = z.strictObject({
   is: z.literal('registered'),
   keyId: z.string(),
   label: z.string(),
+  upstream: z.string().optional(),
   status: z.enum(['usable', 'invalid', 'depleted', 'quarantined']),
   weight: z.number(),
   forecast: z.number().optional(),
@@ -33,7 +34,7 @@ const state = z.discriminatedUnion('is', [z.strictObject({ is: z.literal('unknow
 /** A key's stream never ends growing: each look at it is an event, daily at least, and each refusal that the upstream signals brings another. */
 export const upstreamKeySnapshots: Snapshots<UpstreamKey> = {
   // another number with every change of `evolve` or of the state
-  reducer: 'upstream-key/1',
+  reducer: 'upstream-key/2',
   every: 100,
   parse: (kept) => state.parse(kept) as UpstreamKey,
 };

@@ -14,6 +14,7 @@ export function toState(owner: TenantId, state: UpstreamKey, sealed: readonly Se
   return {
     id: state.keyId,
     owner,
+    ...(state.upstream === undefined ? {} : { upstream: state.upstream }),
     status: state.status,
     active: activeVersion(state) ?? null,
     weight: state.weight,

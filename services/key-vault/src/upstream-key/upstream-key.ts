@@ -36,6 +36,8 @@ export interface RegisteredKey {
   readonly is: 'registered';
   readonly keyId: KeyId;
   readonly label: string;
+  /** The catalog of its upstream; undefined: the first one's. */
+  readonly upstream: string | undefined;
   readonly status: KeyStatus;
   /** Among the keys of a pool: how often it comes first. */
   readonly weight: number;
@@ -57,8 +59,8 @@ export const initial: UpstreamKey = { is: 'unknown' };
 
 export function evolve(state: UpstreamKey, event: UpstreamKeyEvent): UpstreamKey {
   if (event.type === 'upstream-key.registered') {
-    const { keyId, label } = event.data;
-    return { is: 'registered', keyId, label, status: 'invalid', weight: 1, forecast: undefined, versions: [], scopes: [], lastCheck: undefined, refusals: 0 };
+    const { keyId, label, upstream } = event.data;
+    return { is: 'registered', keyId, label, upstream, status: 'invalid', weight: 1, forecast: undefined, versions: [], scopes: [], lastCheck: undefined, refusals: 0 };
   }
   if (state.is !== 'registered') return state;
 
@@ -115,12 +117,12 @@ export interface Offer {
 }
 
 export const register =
-  (command: { keyId: KeyId; owner: 'tenant' | 'platform'; label: string; offer: Offer; weight?: number | undefined }): Decision =>
+  (command: { keyId: KeyId; owner: 'tenant' | 'platform'; label: string; offer: Offer; weight?: number | undefined; upstream?: string | undefined }): Decision =>
   (state) => {
     if (state.is !== 'unknown') return [];
-    const { keyId, owner, label, offer, weight = 1 } = command;
+    const { keyId, owner, label, offer, weight = 1, upstream } = command;
     return [
-      fact('upstream-key.registered', { keyId, owner, label }),
+      fact('upstream-key.registered', { keyId, owner, label, ...(upstream === undefined ? {} : { upstream }) }),
       ...(weight === 1 ? [] : [fact('upstream-key.weight-set', { keyId, weight })]),
       fact('upstream-key.version-offered', { keyId, ...offer }),
     ];

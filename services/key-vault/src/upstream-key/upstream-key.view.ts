@@ -1,4 +1,5 @@
 import { rfc3339, idTimeMs } from '@weir/kernel';
+import { tiklive } from '@weir/upstream-catalog';
 import type { KeyCheck } from '@weir/contracts';
 import { activeVersion, type KeyStatus, type Outcome, type RegisteredKey, type Version } from './upstream-key';
 
@@ -6,6 +7,8 @@ import { activeVersion, type KeyStatus, type Outcome, type RegisteredKey, type V
 export interface UpstreamKeyView {
   readonly id: string;
   readonly label: string;
+  /** The catalog of the upstream that it is a key of. */
+  readonly upstream: string;
   /** Whether calls may use it: usable, invalid, depleted, quarantined. */
   readonly state: KeyStatus;
   /** How often it comes first among the platform's keys. */
@@ -33,6 +36,7 @@ export function toView(key: RegisteredKey, version: number): UpstreamKeyView {
   return {
     id: key.keyId,
     label: key.label,
+    upstream: key.upstream ?? tiklive.id,
     state: key.status,
     weight: key.weight,
     activeVersion: active ?? null,
