@@ -1,9 +1,23 @@
-import { freshDatabase, freshPrefix, servers, type TestDatabase } from '@weir/testing';
+import { eventually, freshDatabase, freshPrefix, servers, type TestDatabase } from '@weir/testing';
+import { ConfigResourceTypes, Kafka, Partitioners, logLevel } from 'kafkajs';
 import { Pool } from 'pg';
 import { postgresParkingLot } from '../parking';
+import type { OutgoingRecord } from '../port';
 import { busConformance } from '../testing/conformance';
 import { operatorOf } from '../testing/parked';
 import { kafkaBus } from './kafka-bus';
+
+/** By a bare producer, once the topic's own limit has been raised: the broker's default lets in 1 MB. */
+async function putLarge(prefix: string, { topic, key, value }: OutgoingRecord): Promise<void> {
+  const kafka = new Kafka({ brokers: servers().kafkaBrokers.split(','), clientId: 'somebody-else', logLevel: logLevel.NOTHING });
+  const [admin, producer] = [kafka.admin(), kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })];
+  await Promise.all([admin.connect(), producer.connect()]);
+  const name = `${prefix}${topic}`;
+  await admin.alterConfigs({ validateOnly: false, resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries: [{ name: 'max.message.bytes', value: '8000000' }] }] });
+  // the broker takes a moment to know it
+  await eventually(() => producer.send({ topic: name, acks: -1, messages: [{ key, value }] }));
+  await Promise.all([admin.disconnect(), producer.disconnect()]);
+}
 
 describe('Kafka bus', () => {
   const prefix = freshPrefix();
@@ -27,6 +41,7 @@ describe('Kafka bus', () => {
         parking: postgresParkingLot({ pool, service: 'metering' }),
         onError,
       }),
+    putLarge: (record) => putLarge(prefix, record),
     ...operatorOf(pool),
   }));
 

@@ -27,6 +27,7 @@ describe('Postgres bus in trouble', () => {
       open: (onError = () => undefined) => postgresBus({ pool, directUrl: database.urlOf('metering'), onError }),
       release: () => Promise.reject(new Error('nothing is parked here')),
       parked: async () => [],
+      putLarge: async () => undefined,
     });
   });
   afterEach(() => rig.close());

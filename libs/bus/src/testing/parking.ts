@@ -61,6 +61,28 @@ export function parking(rig: () => Rig): void {
     expect(await rig().servers.parked(group)).toMatchObject([{ key: 'b', value: 'bad', state: 'parked' }]);
   });
 
+  it('E8 parks a poison message of 5 MB whole after its tries, the partition moves on, and release replays it', async () => {
+    const topic = await rig().topic({ partitions: 1 });
+    const group = rig().group();
+    const handler = new Choosy();
+    const large = `bad ${'5 MB of it '.repeat(500_000)}`;
+    expect(large.length).toBeGreaterThan(5 * 1_048_576);
+    await rig().bus.publish([text(topic, 'K', '1'), text(topic, 'other', '1')]);
+    await rig().servers.putLarge(text(topic, 'K', large));
+    await rig().bus.publish([text(topic, 'K', '3'), text(topic, 'other', '2')]);
+    const consumption = await rig().bus.consume({ group, topics: [topic], maxBatch: 10, maxTries: 2, handle: handler.choose });
+    await eventually(() => expect(handler.values('other')).toEqual(['1', '2']));
+    await eventually(async () => expect((await consumption.lag())[0]?.lag).toBe(0));
+    expect(handler.values('K')).toEqual(['1']);
+    const parked = await rig().servers.parked(group);
+    expect(parked.map(({ value, state }) => [value === large ? 'all of it' : value, state])).toEqual([['all of it', 'parked'], ['3', 'parked']]);
+
+    handler.healed = true;
+    await rig().servers.release(group);
+    await eventually(() => expect(handler.values('K')).toHaveLength(3));
+    expect(handler.values('K').map((value) => (value === large ? 'all of it' : value))).toEqual(['1', 'all of it', '3']);
+  });
+
   it('parks the whole key again when a released message fails again, and another group is not concerned', async () => {
     const topic = await rig().topic({ partitions: 1 });
     const [group, other] = [rig().group(), rig().group()];

@@ -5,6 +5,8 @@ import type { Bus, BusRecord, OutgoingRecord, TopicSpec } from '../port';
 export interface BusServers {
   /** A bus with connections of its own, as another process would have it; with a parking lot. */
   open(onError?: (error: Error) => void): Bus;
+  /** A record from a producer that is none of ours, on a topic whose operator lets in larger ones than we send. */
+  putLarge(record: OutgoingRecord): Promise<void>;
   /** What an operator does: releases all that is parked of a group. */
   release(group: string): Promise<void>;
   /** Of a group, in the order of the log. */
