@@ -108,7 +108,7 @@ export function limiterConformance(open: (clock: Clock) => LimiterStore): void {
     );
 
     it('names, of several limits, the one that takes longest, so that the wait is true', async () => {
-      const limits = { ...one, dailyCredits: 1, budget: { credits: 1, period: 'month' as const } };
+      const limits = { ...one, dailyCredits: 1, budgets: [{ credits: 1, period: 'month' as const }] };
       await store.takeTenant(tenantTake({ limits }));
       expect(refused(await store.takeTenant(tenantTake({ limits })))).toMatchObject({ limitedBy: 'budget', policy: 'budget' });
     });

@@ -1,16 +1,53 @@
 import { takeClosed } from './errors';
-import type { Admission } from './port';
-import { limitedBy, standings, type Order, type Rule, type Use } from './rules';
+import type { Admission, LimitName, Slot, Standing } from './port';
+import { limitedBy, standings, type Order, type Rule, type SharedOrder, type Use } from './rules';
+import { GRACE_MICROS, type OpenSlot } from './sharing';
 
-/** What an adapter answers to an order; `uses` are in the order of its rules. */
+/** What an adapter answers to an order; `uses` are in the order of its rules, `shadowed` are some of these. */
 export type Verdict =
-  | { readonly is: 'admitted'; readonly uses: readonly Use[] }
-  | { readonly is: 'refused'; readonly by: Rule; readonly waitMicros: number | null; readonly uses: readonly Use[] }
+  | { readonly is: 'admitted'; readonly uses: readonly Use[]; readonly shadowed: readonly Rule[] }
+  | {
+      readonly is: 'refused';
+      readonly by: Rule;
+      readonly waitMicros: number | null;
+      readonly uses: readonly Use[];
+      readonly shadowed: readonly Rule[];
+    }
   | { readonly is: 'unknown-ledger'; readonly uses: readonly Use[] }
+  | { readonly is: 'closed' };
+
+/** A tenant's place on a shared key after the decision. */
+export interface ShareUse {
+  /** Thousandths, of all busy tenants with this one. */
+  readonly busyWeight: number;
+  /** Calls ahead of its share, and how long until it is not. */
+  readonly calls: number;
+  readonly resetMicros: number;
+}
+
+export type SharedVerdict =
+  | {
+      readonly is: 'admitted';
+      readonly by: 'slot' | 'share' | 'free' | undefined;
+      readonly uses: readonly Use[];
+      readonly share: ShareUse;
+    }
+  | {
+      readonly is: 'refused';
+      /** Undefined: by the share. */
+      readonly by: Rule | undefined;
+      readonly waitMicros: number | null;
+      readonly slot: Pick<OpenSlot, 'ticket' | 'priority'> | undefined;
+      readonly uses: readonly Use[];
+      readonly share: ShareUse;
+    }
   | { readonly is: 'closed' };
 
 /** While the ledger is unknown nobody can say when it will be known; its reader is seconds behind at most. */
 const UNKNOWN_LEDGER_RETRY_MS = 1_000;
+
+const names = (rules: readonly Rule[]): readonly LimitName[] => rules.map(({ name }) => name);
+const toMs = (micros: number | null): number | null => (micros === null ? null : Math.ceil(micros / 1000));
 
 /** The verdict on an order, in the port's words. @throws AppError `take-closed` */
 export function decided(order: Order, verdict: Verdict): Admission {
@@ -18,7 +55,7 @@ export function decided(order: Order, verdict: Verdict): Admission {
   const limits = standings(order.rules, verdict.uses);
   switch (verdict.is) {
     case 'admitted':
-      return { admitted: true, limits, shadowed: [] };
+      return { admitted: true, limits, shadowed: names(verdict.shadowed) };
     case 'unknown-ledger':
       return {
         admitted: false,
@@ -34,10 +71,48 @@ export function decided(order: Order, verdict: Verdict): Admission {
         admitted: false,
         limitedBy: limitedBy(verdict.by.name),
         policy: verdict.by.name,
-        retryAfterMs: verdict.waitMicros === null ? null : Math.ceil(verdict.waitMicros / 1000),
+        retryAfterMs: toMs(verdict.waitMicros),
         limits,
-        shadowed: [],
+        shadowed: names(verdict.shadowed),
         slot: null,
       };
   }
+}
+
+/** @throws AppError `take-closed` */
+export function decidedShared(order: SharedOrder, verdict: SharedVerdict): Admission {
+  if (verdict.is === 'closed') throw takeClosed(order.member);
+  const limits = [...standings(order.rules, verdict.uses), shareStanding(order, verdict.share)];
+  if (verdict.is === 'admitted') return { admitted: true, limits, shadowed: [], by: verdict.by };
+  // alone, a tenant has met the key's own limit and nobody's share
+  const alone = verdict.share.busyWeight <= order.weight;
+  const policy = verdict.by?.name ?? (alone ? 'upstream-key' : 'fair-share');
+  return {
+    admitted: false,
+    limitedBy: limitedBy(policy),
+    policy,
+    retryAfterMs: toMs(verdict.waitMicros),
+    limits,
+    shadowed: [],
+    slot: verdict.slot ? kept(verdict.slot) : null,
+  };
+}
+
+const kept = ({ ticket, priority }: Pick<OpenSlot, 'ticket' | 'priority'>): Slot => ({
+  ticket,
+  graceMs: GRACE_MICROS / 1000,
+  promised: priority === 'interactive',
+});
+
+function shareStanding({ rules, weight }: SharedOrder, { busyWeight, calls, resetMicros }: ShareUse): Standing {
+  const limit = Math.floor((60e9 / rules[0].everyNs) * (weight / busyWeight));
+  return {
+    name: 'fair-share',
+    unit: 'calls',
+    limit,
+    used: calls,
+    remaining: Math.max(0, limit - calls),
+    resetMs: Math.ceil(resetMicros / 1000),
+    policyWindow: 60,
+  };
 }

@@ -1,6 +1,7 @@
 import type { Verdict } from './decided';
-import type { Order, Rule, Use } from './rules';
 import { periodAt, periodEndMicros, type Period } from './periods';
+import type { BucketRule, Order, Rule, SlotsRule, Use } from './rules';
+import type { Sharing } from './sharing';
 
 /** A debt in nanoseconds of refilling, as it was at `atMicros`, when a call cost `everyNs`. */
 interface Debt {
@@ -13,12 +14,15 @@ interface Count {
   count: number;
 }
 /** What a take holds: its buckets, and per window the period in which it was counted and how much. */
-interface Held {
+export interface Held {
   readonly untilMicros: number;
   readonly open: boolean;
   readonly cost: number;
+  readonly calls: number;
   readonly buckets: readonly string[];
   readonly windows: Readonly<Partial<Record<Period, Count>>>;
+  /** On a shared key: whose tag has been charged, and by how much. */
+  readonly charged?: { readonly tenant: string; readonly amount: number };
 }
 
 /** Everything that is counted of one tenant's project, or of one upstream key. */
@@ -28,6 +32,9 @@ export interface Slot {
   /** Slots in use: the end of each lease, by take. */
   readonly leases: Map<string, number>;
   readonly takes: Map<string, Held>;
+  /** What refused calls have left behind for the one that brings the ticket. */
+  readonly kept: Map<string, Held>;
+  sharing?: Sharing;
   /** From then on nothing in it matters any more. */
   keepUntilMicros: number;
 }
@@ -37,14 +44,15 @@ export const emptySlot = (): Slot => ({
   windows: {},
   leases: new Map(),
   takes: new Map(),
+  kept: new Map(),
   keepUntilMicros: 0,
 });
 
 /** A rule beside what is used of it; windows of one kind share their count. */
 type Reading =
-  | { readonly rule: Extract<Rule, { kind: 'bucket' }>; debtNs: number }
+  | { readonly rule: BucketRule; debtNs: number }
   | { readonly rule: Extract<Rule, { kind: 'window' }>; readonly window: WindowReading }
-  | { readonly rule: Extract<Rule, { kind: 'slots' }>; used: number; readonly ends: readonly number[] };
+  | { readonly rule: SlotsRule; used: number; readonly ends: readonly number[] };
 interface WindowReading {
   readonly period: number;
   readonly endMicros: number;
@@ -54,47 +62,86 @@ interface WindowReading {
 /** One step of admission: all of its rules or none. The model of take.lua. */
 export function take(slot: Slot, order: Order, nowMicros: number): Verdict {
   forget(slot, nowMicros);
-  const remembered = slot.takes.get(order.member);
-  const held = remembered && remembered.untilMicros > nowMicros ? remembered : undefined;
+  returnKept(slot, nowMicros);
+  resumeTime(slot, order.rules, nowMicros);
+  const held = remembered(slot, order.member, nowMicros);
   if (held && !held.open) return { is: 'closed' };
-  resumeTime(slot, order, nowMicros);
-  const due = Math.max(0, order.cost - (held?.cost ?? 0));
+  const kept = held ?? (order.ticket === undefined ? undefined : slot.kept.get(order.ticket));
+  const due = Math.max(0, order.cost - (kept?.cost ?? 0));
   const { readings, windows } = read(slot, order, nowMicros);
 
-  if (Object.values(windows).some((window) => window.count === undefined))
+  if (readings.some((reading) => 'window' in reading && reading.window.count === undefined && !reading.rule.shadow))
     return { is: 'unknown-ledger', uses: uses(readings, nowMicros) };
   let refusal: { by: Rule; waitMicros: number | null } | undefined;
+  const shadowed: Rule[] = [];
   for (const reading of readings) {
-    const waitMicros = waitFor(reading, held === undefined, due, order.cost, nowMicros);
-    if (waitMicros !== 0 && (!refusal || longer(waitMicros, refusal.waitMicros))) refusal = { by: reading.rule, waitMicros };
+    const { rule } = reading;
+    const taken = held !== undefined || (rule.kind === 'bucket' && kept?.buckets.includes(rule.field));
+    const waitMicros = waitFor(reading, !taken, due, order, nowMicros);
+    if (waitMicros === 0) continue;
+    if (rule.shadow) shadowed.push(rule);
+    else if (!refusal || longer(waitMicros, refusal.waitMicros)) refusal = { by: rule, waitMicros };
   }
-  if (refusal) return { is: 'refused', ...refusal, uses: uses(readings, nowMicros) };
-  if (!held || due > 0) spend(slot, order, held, due, readings, windows, nowMicros);
-  return { is: 'admitted', uses: uses(readings, nowMicros) };
+  if (refusal) return { is: 'refused', ...refusal, uses: uses(readings, nowMicros), shadowed };
+  if (!held || due > 0) {
+    // a limit in shadow mode spends as if it had refused: nothing
+    const spending = held ? [] : readings.filter(({ rule }) => !shadowed.includes(rule));
+    spend(slot, order, kept, due, spending, windows, nowMicros);
+    if (order.ticket !== undefined && !held) slot.kept.delete(order.ticket);
+  }
+  return { is: 'admitted', uses: uses(readings, nowMicros), shadowed };
+}
+
+export function remembered(slot: Slot, member: string, nowMicros: number): Held | undefined {
+  const held = slot.takes.get(member);
+  return held && held.untilMicros > nowMicros ? held : undefined;
 }
 
 export const look = (slot: Slot, order: Order, nowMicros: number): readonly Use[] =>
   uses(read(slot, order, nowMicros).readings, nowMicros);
 
 /** Ends a take: with what it cost in millionths, or, undefined, as if it had never been. The model of close.lua. */
-export function close(slot: Slot, member: string, cost: number | undefined, nowMicros: number): void {
-  const held = slot.takes.get(member);
-  if (!held?.open || held.untilMicros <= nowMicros) return;
+export function close(slot: Slot, member: string, cost: number | undefined, nowMicros: number): Held | undefined {
+  const held = remembered(slot, member, nowMicros);
+  if (!held?.open) return undefined;
   slot.takes.set(member, { ...held, open: false });
   slot.leases.delete(member);
-  for (const kind of ['day', 'month'] as const) {
-    const [counted, taken] = [slot.windows[kind], held.windows[kind]];
-    if (counted && taken?.period === counted.period) counted.count = Math.max(0, counted.count + (cost ?? 0) - taken.count);
-  }
-  if (cost !== undefined) return;
+  correctWindows(slot, held, cost ?? 0);
+  if (cost !== undefined) return undefined;
   for (const field of held.buckets) {
     const debt = slot.buckets.get(field);
-    if (debt) debt.ns = Math.max(0, debt.ns - debt.everyNs);
+    if (debt) debt.ns = Math.max(0, debt.ns - held.calls * debt.everyNs);
+  }
+  return held;
+}
+
+/** The take's buckets and windows stay taken, under the ticket. The model of keep.lua. */
+export function keep(slot: Slot, member: string, ticket: string, forMs: number, nowMicros: number): void {
+  const held = remembered(slot, member, nowMicros);
+  if (!held?.open) return;
+  slot.takes.set(member, { ...held, open: false });
+  slot.leases.delete(member);
+  slot.kept.set(ticket, { ...held, untilMicros: nowMicros + forMs * 1000 });
+}
+
+/** For whom nobody came: the windows are corrected; the buckets, time has paid. */
+function returnKept(slot: Slot, nowMicros: number): void {
+  for (const [ticket, held] of slot.kept) {
+    if (held.untilMicros > nowMicros) continue;
+    slot.kept.delete(ticket);
+    correctWindows(slot, held, 0);
+  }
+}
+
+function correctWindows(slot: Slot, held: Held, cost: number): void {
+  for (const kind of ['day', 'month'] as const) {
+    const [counted, taken] = [slot.windows[kind], held.windows[kind]];
+    if (counted && taken?.period === counted.period) counted.count = Math.max(0, counted.count + cost - taken.count);
   }
 }
 
 /** Microseconds until the rule allows the call, 0 = now, null = never. */
-function waitFor(reading: Reading, first: boolean, due: number, cost: number, nowMicros: number): number | null {
+function waitFor(reading: Reading, first: boolean, due: number, { cost, calls }: Order, nowMicros: number): number | null {
   if ('window' in reading) {
     const { rule, window } = reading;
     if (due === 0 || (window.count ?? 0) + due <= rule.limit) return 0;
@@ -103,14 +150,21 @@ function waitFor(reading: Reading, first: boolean, due: number, cost: number, no
   if (!first) return 0;
   if ('ends' in reading) {
     const { rule, ends } = reading;
-    if (ends.length < rule.limit) return 0;
-    const freed = ends.toSorted((a, b) => a - b)[ends.length - rule.limit];
-    return freed === undefined ? null : freed - nowMicros;
+    return waitForSlots(rule, ends, nowMicros);
   }
-  const { capacity, everyNs } = reading.rule;
-  const shortNs = reading.debtNs + everyNs - capacity * everyNs;
-  if (capacity === 0) return null;
+  return waitForBucket(reading.rule, reading.debtNs, calls);
+}
+
+export function waitForBucket({ capacity, everyNs }: BucketRule, debtNs: number, calls: number): number | null {
+  const shortNs = debtNs + calls * everyNs - capacity * everyNs;
+  if (capacity < calls) return null;
   return shortNs > 0 ? Math.ceil(shortNs / 1000) : 0;
+}
+
+export function waitForSlots({ limit }: SlotsRule, ends: readonly number[], nowMicros: number): number | null {
+  if (ends.length < limit) return 0;
+  const freed = ends.toSorted((a, b) => a - b)[ends.length - limit];
+  return freed === undefined ? null : freed - nowMicros;
 }
 
 const longer = (a: number | null, b: number | null): boolean => b !== null && (a === null || a > b);
@@ -128,7 +182,7 @@ function read(
       case 'window':
         return { rule, window: (windows[rule.period] ??= readWindow(slot, order, rule.period, nowMicros)) };
       case 'slots': {
-        const ends = [...slot.leases.values()].filter((end) => end > nowMicros);
+        const ends = leaseEnds(slot, nowMicros);
         return { rule, used: ends.length, ends };
       }
     }
@@ -136,8 +190,11 @@ function read(
   return { readings, windows };
 }
 
+export const leaseEnds = (slot: Slot, nowMicros: number): readonly number[] =>
+  [...slot.leases.values()].filter((end) => end > nowMicros);
+
 /** The old rate until now; then the debt in calls is kept at the new rate; a lower capacity forgives what is above it. */
-function debtAt(debt: Debt | undefined, rule: { capacity: number; everyNs: number }, nowMicros: number): number {
+export function debtAt(debt: Debt | undefined, rule: { capacity: number; everyNs: number }, nowMicros: number): number {
   if (!debt) return 0;
   let ns = Math.max(0, debt.ns - Math.max(0, nowMicros - debt.atMicros) * 1000);
   if (debt.everyNs !== rule.everyNs) ns = Math.ceil((ns * rule.everyNs) / debt.everyNs);
@@ -164,37 +221,59 @@ function spend(
   windows: Partial<Record<Period, WindowReading>>,
   nowMicros: number,
 ): void {
-  const keep = (untilMicros: number) => (slot.keepUntilMicros = Math.max(slot.keepUntilMicros, untilMicros));
   const buckets: string[] = [...(held?.buckets ?? [])];
-  for (const reading of held ? [] : readings) {
-    if ('debtNs' in reading) {
+  for (const reading of readings) {
+    if ('debtNs' in reading && !buckets.includes(reading.rule.field)) {
       const { field, everyNs } = reading.rule;
-      reading.debtNs += everyNs;
-      slot.buckets.set(field, { ns: reading.debtNs, atMicros: nowMicros, everyNs });
+      reading.debtNs += order.calls * everyNs;
+      setDebt(slot, field, { ns: reading.debtNs, atMicros: nowMicros, everyNs });
       buckets.push(field);
-      keep(nowMicros + reading.debtNs / 1000);
     } else if ('ends' in reading) {
       reading.used += 1;
-      slot.leases.set(order.member, nowMicros + order.leaseMs * 1000);
-      keep(nowMicros + order.leaseMs * 1000);
+      lend(slot, order, nowMicros);
     }
   }
   const taken: Partial<Record<Period, Count>> = { ...held?.windows };
   for (const kind of ['day', 'month'] as const) {
     const window = windows[kind];
-    if (!window) continue;
+    if (window?.count === undefined) continue;
     const { period } = window;
-    window.count = (window.count ?? 0) + due;
+    window.count += due;
     slot.windows[kind] = { period, count: window.count };
     const before = held?.windows[kind];
     taken[kind] = { period, count: (before?.period === period ? before.count : 0) + due };
-    keep(window.endMicros);
+    keepUntil(slot, window.endMicros);
   }
-  const untilMicros = nowMicros + order.rememberMs * 1000;
+  const { calls, member } = order;
+  remember(slot, member, {
+    untilMicros: nowMicros + order.rememberMs * 1000,
+    open: true,
+    cost: (held?.cost ?? 0) + due,
+    calls,
+    buckets,
+    windows: taken,
+  });
+}
+
+export function setDebt(slot: Slot, field: string, debt: Debt): void {
+  slot.buckets.set(field, debt);
+  keepUntil(slot, debt.atMicros + debt.ns / 1000);
+}
+
+export function lend(slot: Slot, { member, leaseMs }: Pick<Order, 'member' | 'leaseMs'>, nowMicros: number): void {
+  slot.leases.set(member, nowMicros + leaseMs * 1000);
+  keepUntil(slot, nowMicros + leaseMs * 1000);
+}
+
+export function remember(slot: Slot, member: string, held: Held): void {
   // to the end of the map, so that it stays in the order of forgetting
-  slot.takes.delete(order.member);
-  slot.takes.set(order.member, { untilMicros, open: true, cost: (held?.cost ?? 0) + due, buckets, windows: taken });
-  keep(untilMicros);
+  slot.takes.delete(member);
+  slot.takes.set(member, held);
+  keepUntil(slot, held.untilMicros);
+}
+
+export function keepUntil(slot: Slot, micros: number): void {
+  slot.keepUntilMicros = Math.max(slot.keepUntilMicros, micros);
 }
 
 function uses(readings: readonly Reading[], nowMicros: number): readonly Use[] {
@@ -206,15 +285,15 @@ function uses(readings: readonly Reading[], nowMicros: number): readonly Use[] {
 }
 
 /** A clock that was set back: time begins anew from here, else the bucket would stand still until it has caught up. */
-function resumeTime(slot: Slot, order: Order, nowMicros: number): void {
-  for (const rule of order.rules) {
+export function resumeTime(slot: Slot, rules: readonly Rule[], nowMicros: number): void {
+  for (const rule of rules) {
     const debt = rule.kind === 'bucket' ? slot.buckets.get(rule.field) : undefined;
     if (debt && debt.ns > 0 && debt.atMicros > nowMicros) debt.atMicros = nowMicros;
   }
 }
 
 /** Drops what has ended, oldest first, so that a busy slot stays as large as what it remembers. */
-function forget(slot: Slot, nowMicros: number): void {
+export function forget(slot: Slot, nowMicros: number): void {
   for (const ended of [slot.takes, slot.leases]) {
     for (const [member, entry] of ended) {
       if ((typeof entry === 'number' ? entry : entry.untilMicros) > nowMicros) break;

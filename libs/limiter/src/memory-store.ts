@@ -1,8 +1,11 @@
 import { systemClock, type Clock } from '@weir/kernel';
-import { decided } from './decided';
-import { close, emptySlot, look, take, type Slot } from './memory-slot';
-import type { Admission, LimiterStore, TakeRef } from './port';
-import { keyOrder, place, settledCredits, standings, tenantOrder, type Order } from './rules';
+import { decided, decidedShared } from './decided';
+import { dropSlot } from './fair-share';
+import { takeShared } from './memory-shared';
+import { close, emptySlot, keep, look, take, type Slot } from './memory-slot';
+import type { Admission, KeyTake, LimiterStore, Share, SlotRef, TakeRef, TenantRef } from './port';
+import { keptFor, keyOrder, place, settledCredits, sharedOrder, standings, tenantOrder, type Order } from './rules';
+import { uncharge } from './sharing';
 
 const SWEEP_EVERY_MS = 1_000;
 const SWEEP_SLOTS = 10_000;
@@ -45,17 +48,39 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
   function end(ref: TakeRef, cost: number | undefined): void {
     const { slot, member } = place(ref);
     const found = slots.get(slot);
-    if (found) close(found, member, cost, nowMicros());
+    const returned = found && close(found, member, cost, nowMicros());
+    const { charged } = returned ?? {};
+    if (found?.sharing && charged) uncharge(found.sharing, charged.tenant, charged.amount);
+  }
+
+  function enterShared(keyTake: KeyTake, share: Share): Admission {
+    const order = sharedOrder(keyTake, share);
+    const slot = slots.get(order.slot) ?? emptySlot();
+    const verdict = takeShared(slot, order, nowMicros());
+    slots.set(order.slot, slot);
+    sweep(SWEEP_PER_TAKE);
+    return decidedShared(order, verdict);
+  }
+
+  function keepTake(ref: TenantRef, ticket: string, forMs: number): void {
+    const { slot, member } = place(ref);
+    const found = slots.get(slot);
+    if (found) keep(found, member, ticket, keptFor(ticket, forMs), nowMicros());
+  }
+
+  function drop({ keyId, tenant, ticket }: SlotRef): void {
+    const sharing = slots.get(place({ slot: 'key', keyId, tenant, takeId: ticket }).slot)?.sharing;
+    if (sharing) dropSlot(sharing, tenant, ticket);
   }
 
   const inspect = (order: Order) => standings(order.rules, look(slots.get(order.slot) ?? emptySlot(), order, nowMicros()));
 
   return {
     takeTenant: async (tenantTake) => enter(tenantOrder(tenantTake)),
-    takeKey: async (keyTake) => enter(keyOrder(keyTake)),
+    takeKey: async (keyTake) => (keyTake.share ? enterShared(keyTake, keyTake.share) : enter(keyOrder(keyTake))),
     giveBack: async (ref) => end(ref, undefined),
-    keep: async (ref) => end(ref, undefined),
-    drop: async () => {},
+    keep: async (ref, ticket, forMs) => keepTake(ref, ticket, forMs),
+    drop: async (ref) => drop(ref),
     settle: async (ref, credits) => end(ref, settledCredits(credits)),
     inspectTenant: async (of) => inspect(tenantOrder({ ...of, takeId: '-', cost: 0 })),
     inspectKey: async (of) => inspect(keyOrder({ ...of, tenant: '-', project: '-', takeId: '-' })),

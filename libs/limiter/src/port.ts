@@ -20,7 +20,8 @@ export interface TenantLimits {
   /** Credits a day and a month, both in UTC. */
   readonly dailyCredits?: number | undefined;
   readonly monthlyCredits?: number | undefined;
-  readonly budget?: Budget | undefined;
+  /** One a period at most: the tightest counts. */
+  readonly budgets?: readonly Budget[] | undefined;
   /** Calls in flight. A slot that nobody gives back ends after `leaseMs`, which must be longer than the longest call. */
   readonly concurrency?: number | undefined;
   readonly leaseMs: number;
@@ -140,8 +141,8 @@ export interface Admitted {
   readonly limits: readonly Standing[];
   /** Limits in shadow mode that would have refused. */
   readonly shadowed: readonly LimitName[];
-  /** What the take came by, on a shared key: a slot that was kept for its tenant, or what was free. */
-  readonly by?: 'slot' | 'free' | undefined;
+  /** What the take came by, on a shared key: a slot that was kept for its tenant, its tenant's share, or what nobody else wanted. */
+  readonly by?: 'slot' | 'share' | 'free' | undefined;
 }
 
 export interface Refused {
@@ -153,7 +154,7 @@ export interface Refused {
   readonly retryAfterMs: number | null;
   readonly limits: readonly Standing[];
   readonly shadowed: readonly LimitName[];
-  /** By the fair share alone: a slot of the key that is kept for this call, from `retryAfterMs` on. */
+  /** On a shared key: a slot that is kept for this call, from `retryAfterMs` on. */
   readonly slot: Slot | null;
 }
 
@@ -165,7 +166,7 @@ export interface Slot {
   readonly graceMs: number;
   /**
    * Whether the call is admitted for certain when it comes in time with the ticket (the key's concurrency aside, of which nothing can be
-   * promised). A batch call's slot is its tenant's own interactive call's if one comes: then the ticket holds a later one.
+   * promised). A batch call's slot is its tenant's own interactive call's if one comes: then the ticket may hold a later one.
    */
   readonly promised: boolean;
 }

@@ -1,5 +1,5 @@
 import { AppError, invalid } from '@weir/kernel';
-import type { Bucket, KeyTake, LimitedBy, LimitName, Standing, TakeRef, TenantTake } from './port';
+import type { Bucket, KeyTake, LimitedBy, LimitName, Priority, Share, Standing, TakeRef, TenantTake } from './port';
 import { parsePeriod, type Period } from './periods';
 
 /**
@@ -13,9 +13,18 @@ export type Rule =
       readonly field: string;
       readonly capacity: number;
       readonly everyNs: number;
+      readonly shadow: boolean;
     }
-  | { readonly kind: 'window'; readonly name: LimitName; readonly period: Period; readonly limit: number }
-  | { readonly kind: 'slots'; readonly name: LimitName; readonly limit: number };
+  | {
+      readonly kind: 'window';
+      readonly name: LimitName;
+      readonly period: Period;
+      readonly limit: number;
+      readonly shadow: boolean;
+    }
+  | { readonly kind: 'slots'; readonly name: LimitName; readonly limit: number; readonly shadow: boolean };
+export type BucketRule = Extract<Rule, { kind: 'bucket' }>;
+export type SlotsRule = Extract<Rule, { kind: 'slots' }>;
 
 /** What the ledger says of a period: its number and the millionths counted in it; undefined = unknown. */
 export type Seed = { readonly period: number; readonly count: number } | undefined;
@@ -29,8 +38,22 @@ export interface Order {
   readonly leaseMs: number;
   /** How long the take is remembered. */
   readonly rememberMs: number;
+  /** What it costs each bucket. */
+  readonly calls: number;
+  /** Under which an earlier call was refused. */
+  readonly ticket: string | undefined;
   readonly rules: readonly Rule[];
   readonly seeds: Readonly<Record<Period, Seed>>;
+}
+
+/** A take on a shared key. */
+export interface SharedOrder extends Omit<Order, 'rules'> {
+  readonly rules: readonly [BucketRule, ...SlotsRule[]];
+  readonly tenant: string;
+  readonly takeId: string;
+  /** Thousandths. */
+  readonly weight: number;
+  readonly priority: Priority;
 }
 
 /** A rule's use, as the adapters report it: millionths for windows, calls or slots for the others. */
@@ -41,6 +64,8 @@ export interface Use {
 
 export const MICRO = 1_000_000;
 const MAX_COST = 1e6;
+/** Of one take on a key. */
+const MAX_CALLS = 1_000;
 export const MAX_CREDITS = 4e9;
 export const MAX_CAPACITY = 1e9;
 export const MAX_FILL_SECONDS = 30 * 86_400;
@@ -50,19 +75,22 @@ const REMEMBER_SLACK_MS = 60_000;
 
 export function tenantOrder(take: TenantTake): Order {
   const { limits, ledger } = take;
-  const rules: Rule[] = [bucketRule('tenant-bucket', 'tenant', limits.bucket)];
+  const shadow = (limit: LimitName) => limits.shadow?.includes(limit) ?? false;
+  const rules: Rule[] = [bucketRule('tenant-bucket', 'tenant', limits.bucket, shadow('tenant-bucket'))];
   const ofEndpoint = Object.hasOwn(limits.endpointBuckets ?? {}, take.endpoint)
     ? limits.endpointBuckets?.[take.endpoint]
     : undefined;
-  if (ofEndpoint) rules.push(bucketRule('endpoint-bucket', `endpoint:${take.endpoint}`, ofEndpoint));
-  if (limits.dailyCredits !== undefined) rules.push(windowRule('daily-quota', 'day', limits.dailyCredits));
-  if (limits.monthlyCredits !== undefined) rules.push(windowRule('monthly-quota', 'month', limits.monthlyCredits));
-  if (limits.budget) rules.push(windowRule('budget', limits.budget.period, limits.budget.credits));
-  if (limits.concurrency !== undefined) rules.push(slotsRule('concurrency', limits.concurrency));
+  if (ofEndpoint) rules.push(bucketRule('endpoint-bucket', `endpoint:${name('endpoint', take.endpoint)}`, ofEndpoint, shadow('endpoint-bucket')));
+  if (limits.dailyCredits !== undefined) rules.push(windowRule('daily-quota', 'day', limits.dailyCredits, shadow('daily-quota')));
+  if (limits.monthlyCredits !== undefined) rules.push(windowRule('monthly-quota', 'month', limits.monthlyCredits, shadow('monthly-quota')));
+  for (const { period, credits } of limits.budgets ?? []) rules.push(windowRule('budget', period, credits, shadow('budget')));
+  if (limits.concurrency !== undefined) rules.push(slotsRule('concurrency', limits.concurrency, shadow('concurrency')));
   return {
     ...place({ slot: 'tenant', ...take }),
     cost: credits('cost', take.cost, MAX_COST),
     ...lease(limits.leaseMs),
+    calls: 1,
+    ticket: take.ticket === undefined ? undefined : name('ticket', take.ticket),
     rules,
     seeds: {
       day: ledger && seed('day', ledger.day, ledger.dayCredits),
@@ -71,17 +99,26 @@ export function tenantOrder(take: TenantTake): Order {
   };
 }
 
-export function keyOrder(take: KeyTake): Order {
-  const { limits } = take;
-  const rules: Rule[] = [bucketRule('upstream-key', 'key', limits.bucket)];
-  if (limits.concurrency !== undefined) rules.push(slotsRule('upstream-key-concurrency', limits.concurrency));
+export function keyOrder(take: KeyTake): Order & Pick<SharedOrder, 'rules'> {
+  const { limits, calls = 1 } = take;
+  const bucket = bucketRule('upstream-key', 'key', limits.bucket, false);
+  const { concurrency } = limits;
+  if (wholeNumber('calls', calls, MAX_CALLS) === 0) throw invalid('calls must be at least 1.', { calls });
   return {
     ...place({ slot: 'key', ...take }),
     cost: 0,
     ...lease(limits.leaseMs),
-    rules,
+    calls,
+    ticket: take.ticket === undefined ? undefined : name('ticket', take.ticket),
+    rules: concurrency === undefined ? [bucket] : [bucket, slotsRule('upstream-key-concurrency', concurrency, false)],
     seeds: { day: undefined, month: undefined },
   };
+}
+
+export function sharedOrder(take: KeyTake, { weight, priority }: Share): SharedOrder {
+  const thousandths = Math.round(weight * 1000);
+  if (!(thousandths >= 1 && thousandths <= 1e9)) throw outOfRange('weight', 'a number from 0.001 to 1e6', weight);
+  return { ...keyOrder(take), tenant: take.tenant, takeId: take.takeId, weight: thousandths, priority };
 }
 
 /** Where a take lives. On a key's slot its name begins with the tenant: nobody meets another tenant's take by its id. */
@@ -94,6 +131,12 @@ export function place(ref: TakeRef): { slot: string; member: string } {
 
 /** @throws AppError `invalid-request` unless it is a number of credits from 0 to 1e6. Answers millionths. */
 export const settledCredits = (value: number): number => credits('credits', value, MAX_COST);
+
+/** Whole milliseconds, of a ticket that is a name. */
+export function keptFor(ticket: string, forMs: number): number {
+  name('ticket', ticket);
+  return wholeNumber('forMs', Math.ceil(forMs), MAX_LEASE_MS);
+}
 
 const LIMITED_BY: Record<LimitName, LimitedBy> = {
   'tenant-bucket': 'tenant-bucket',
@@ -136,7 +179,7 @@ function standing(rule: Rule, { used, resetMicros }: Use): Standing {
   }
 }
 
-function bucketRule(limit: LimitName, field: string, { capacity, refillPerSecond }: Bucket): Rule {
+function bucketRule(limit: LimitName, field: string, { capacity, refillPerSecond }: Bucket, shadow: boolean): BucketRule {
   wholeNumber(`${limit} capacity`, capacity, MAX_CAPACITY);
   const everyNs = Math.round(1e9 / refillPerSecond);
   if (!(refillPerSecond > 0) || everyNs < 1 || (Math.max(1, capacity) * everyNs) / 1e9 > MAX_FILL_SECONDS)
@@ -144,20 +187,22 @@ function bucketRule(limit: LimitName, field: string, { capacity, refillPerSecond
       limit,
       refillPerSecond,
     });
-  return { kind: 'bucket', name: limit, field, capacity, everyNs };
+  return { kind: 'bucket', name: limit, field, capacity, everyNs, shadow };
 }
 
-const windowRule = (limit: LimitName, period: Period, of: number): Rule => ({
+const windowRule = (limit: LimitName, period: Period, of: number, shadow: boolean): Rule => ({
   kind: 'window',
   name: limit,
   period,
   limit: credits(limit, of, MAX_CREDITS),
+  shadow,
 });
 
-const slotsRule = (limit: LimitName, of: number): Rule => ({
+const slotsRule = (limit: LimitName, of: number, shadow: boolean): SlotsRule => ({
   kind: 'slots',
   name: limit,
   limit: wholeNumber(limit, of, MAX_CAPACITY),
+  shadow,
 });
 
 function lease(leaseMs: number): { leaseMs: number; rememberMs: number } {

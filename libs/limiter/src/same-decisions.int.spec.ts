@@ -34,10 +34,14 @@ const tenantTake = fc.record({
     endpointBuckets: maybe(fc.record({ posts: bucket })),
     dailyCredits: maybe(amount),
     monthlyCredits: maybe(amount),
-    budget: maybe(fc.record({ credits: amount, period: fc.constantFrom('day' as const, 'month' as const) })),
+    budgets: fc.uniqueArray(fc.record({ credits: amount, period: fc.constantFrom('day' as const, 'month' as const) }), {
+      selector: ({ period }) => period,
+    }),
     concurrency: slots,
     leaseMs,
+    shadow: maybe(fc.subarray(['tenant-bucket', 'endpoint-bucket', 'daily-quota', 'monthly-quota', 'budget', 'concurrency'] as const)),
   }),
+  ticket: maybe(takeId),
   ledger: maybe(
     fc.record({
       day: fc.constantFrom('2026-11-23', '2026-11-24', '2026-11-25', '2026-12-01'),
@@ -53,6 +57,31 @@ const keyTake = fc.record({
   project: fc.constant('default'),
   takeId,
   limits: fc.record({ bucket, concurrency: slots, leaseMs }),
+  calls: maybe(fc.integer({ min: 1, max: 3 })),
+});
+// A rate for a schedule and takes that follow each other quickly, so that slots are given, come due, are claimed, missed and moved.
+const sharedTake = fc.record({
+  keyId: fc.constant('key_s'),
+  tenant: fc.constantFrom('ten_a', 'ten_b', 'ten_c', 'ten_d'),
+  project: fc.constant('default'),
+  takeId: fc.integer({ min: 0, max: 30 }).map((n) => `s${n}`),
+  limits: fc.record({
+    bucket: fc.record({
+      capacity: fc.constantFrom(0, 1, 2, 5, 5, 5, 10, 10),
+      refillPerSecond: fc.constantFrom(0.5, 200 / 60, 200 / 60, 200 / 60, 7),
+    }),
+    concurrency: fc.constantFrom(undefined, undefined, undefined, 4),
+    leaseMs: fc.constantFrom(400, 5_000, 90_000),
+  }),
+  share: fc.record({
+    weight: fc.constantFrom(1, 1, 2, 0.5, 1 / 3),
+    priority: fc.constantFrom('interactive' as const, 'interactive' as const, 'batch' as const),
+  }),
+  ticket: fc.option(
+    fc.integer({ min: 0, max: 30 }).map((n) => `s${n}`),
+    { nil: undefined },
+  ),
+  calls: fc.constantFrom(undefined, undefined, 1, 2, 3),
 });
 
 const shown = (what: string, value: unknown, run: Step): Action => ({ shown: `${what} ${JSON.stringify(value)}`, run });
@@ -61,6 +90,12 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 3, arbitrary: keyTake.map((take) => shown('take key', take, (store) => store.takeKey(take))) },
   { weight: 1, arbitrary: tenantTake.map((take) => shown('return', take, (store) => store.giveBack(ofTenant(take)))) },
   { weight: 1, arbitrary: keyTake.map((take) => shown('return key', take, (store) => store.giveBack(ofKey(take)))) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(tenantTake, takeId, fc.constantFrom(1, 4_000, 100_000))
+      .map(([take, ticket, forMs]) => shown('keep', { take, ticket, forMs }, (store) => store.keep(ofTenant(take), ticket, forMs))),
+  },
   {
     weight: 2,
     arbitrary: tenantTake.map((take) => shown('settle', take, (store) => store.settle(ofTenant(take), take.cost))),
@@ -71,6 +106,23 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.constantFrom(0.001, 0.5, 3, 250.125, 1_000, 61_000, 5 * 3_600_000, 7 * 86_400_000).map((wait) => ({ wait })),
+  },
+);
+
+const sharing: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 12, arbitrary: sharedTake.map((take) => shown('take', take, (store) => store.takeKey(take))) },
+  { weight: 1, arbitrary: sharedTake.map((take) => shown('return', take, (store) => store.giveBack(ofKey(take)))) },
+  { weight: 1, arbitrary: sharedTake.map((take) => shown('settle', take, (store) => store.settle(ofKey(take), 0))) },
+  {
+    weight: 1,
+    arbitrary: sharedTake.map(({ keyId, tenant, takeId: ticket }) =>
+      shown('drop', { tenant, ticket }, (store) => store.drop({ keyId, tenant, ticket })),
+    ),
+  },
+  { weight: 1, arbitrary: sharedTake.map((take) => shown('look', take, (store) => store.inspectKey(take))) },
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom(0.001, 3, 300, 300, 1_000, 1_900.5, 5_000, 30_000, 600_000).map((wait) => ({ wait })),
   },
 );
 
@@ -85,13 +137,14 @@ describe('Redis and memory', () => {
     await redis.quit();
   });
 
-  it('decide alike on any schedule of takes, raises, returns, settlements, changed limits and time', async () => {
+  async function decideAlike(of: fc.Arbitrary<Action>, lengths: { minLength: number; maxLength: number }): Promise<void> {
     let schedule = 0;
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 60 }), async (actions) => {
+      fc.asyncProperty(fc.array(of, lengths), async (actions) => {
         let now = NOON;
         const memory = memoryLimiterStore({ clock: () => now });
-        const lua = redisLimiterStore(redis, { prefix: `${run}:${++schedule}`, testClock: () => now });
+        const lua = redisLimiterStore(redis, { prefix: `${run}:${randomUUID()}`, testClock: () => now });
+        schedule += 1;
         for (const each of actions) {
           if ('wait' in each) now += each.wait;
           else expect({ [each.shown]: await outcome(each.run(lua)) }).toEqual({ [each.shown]: await outcome(each.run(memory)) });
@@ -101,5 +154,11 @@ describe('Redis and memory', () => {
       { numRuns: 200, interruptAfterTimeLimit: 4_000, markInterruptAsFailure: false },
     );
     expect(schedule).toBeGreaterThan(20);
-  });
+  }
+
+  it('decide alike on any schedule of takes, raises, returns, settlements, tickets, shadows, changed limits and time', () =>
+    decideAlike(action, { minLength: 5, maxLength: 60 }));
+
+  it('decide alike on any schedule on a shared key: weights, tickets, priorities, slots missed and dropped, changed limits and time', () =>
+    decideAlike(sharing, { minLength: 20, maxLength: 120 }));
 });

@@ -1,4 +1,4 @@
-import type { KeyLimits, KeyTake, TakeRef, TenantLimits, TenantTake } from './port';
+import type { KeyLimits, KeyRef, KeyTake, TenantLimits, TenantRef, TenantTake } from './port';
 
 /** 2026-11-24T12:00:00Z, in ms: the middle of a day, for tests that own the time. */
 export const NOON = Date.UTC(2026, 10, 24, 12);
@@ -36,5 +36,5 @@ export const keyTake = ({
   limits: { ...ROOMY_KEY, ...limits },
 });
 
-export const ofTenant = ({ tenant, project, takeId }: TenantTake): TakeRef => ({ slot: 'tenant', tenant, project, takeId });
-export const ofKey = ({ keyId, tenant, takeId }: KeyTake): TakeRef => ({ slot: 'key', keyId, tenant, takeId });
+export const ofTenant = ({ tenant, project, takeId }: TenantTake): TenantRef => ({ slot: 'tenant', tenant, project, takeId });
+export const ofKey = ({ keyId, tenant, takeId }: KeyTake): KeyRef => ({ slot: 'key', keyId, tenant, takeId });

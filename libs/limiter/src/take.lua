@@ -1,174 +1,220 @@
--- One step of admission on one slot: all of its rules or none. Whole numbers alone; see ../README.md for the arithmetic.
+-- Step 1 of admission, and step 2 on a key that nobody shares, for any number of calls one after the other: for each of them all of its
+-- rules or none.
 --
--- KEYS  1 buckets (hash)  2 windows (hash)  3 slots in use (zset, score = end of the lease)  4 the take (hash)
--- ARGV  1 now in microseconds, '' = the server's time  2 'take' or 'look'  3 name of the take  4 cost in millionths
---       5 how long to remember the take, ms  6 lease, ms
---       7 day, 8 its count, 9 month, 10 its count: the ledger's word, '' = unknown
---       11… the rules, four arguments each: 'bucket' field capacity everyNs | 'window' kind limit '' | 'slots' '' limit ''
--- Answer, one string of numbers: verdict (0 admitted, n = refused by rule n, -1 unknown ledger, -2 the take was closed),
---       microseconds to wait (-1 = for ever), then per rule: used, microseconds until nothing of it is used.
-local call, num, floor, ceil, max, min = redis.call, tonumber, math.floor, math.ceil, math.max, math.min
-local SECOND, DAY, SLACK_MS = 1000000, 86400000000, 10000
-
-local now = num(ARGV[1])
-if not now then
-  local time = call('TIME')
-  now = num(time[1]) * SECOND + num(time[2])
-end
-local looking, name, cost = ARGV[2] == 'look', ARGV[3], num(ARGV[4])
-local remember_ms, lease_ms = num(ARGV[5]), num(ARGV[6])
-
--- tostring() keeps 14 digits; a microsecond of today has 16
-local function text(n) return string.format('%.0f', n) end
-
--- Expiry is only ever put off: rules of other lengths share the key. Decisions never depend on it.
-local function keep(key, ms)
-  ms = ceil(ms) + SLACK_MS
-  if call('PTTL', key) < ms then call('PEXPIRE', key, text(ms)) end
-end
-
--- Proleptic Gregorian months in UTC (H. Hinnant, "chrono-compatible low-level date algorithms"): years begin in March, so
--- that the leap day is the last of its year.
-local function month_of(days)
-  local z = days + 719468
-  local era = floor(z / 146097)
-  local doe = z - era * 146097
-  local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365)
-  local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
-  return (era * 400 + yoe) * 12 + floor((5 * doy + 2) / 153) + 2
-end
-local function month_start(month)
-  local year, m = floor((month - 2) / 12), (month - 2) % 12
-  local days = year * 365 + floor(year / 4) - floor(year / 100) + floor(year / 400) + floor((153 * m + 2) / 5) - 719468
-  return days * DAY
-end
-local function period_at(kind) return kind == 'day' and floor(now / DAY) or month_of(floor(now / DAY)) end
-local function period_end(kind, period) return kind == 'day' and (period + 1) * DAY or month_start(period + 1) end
-
--- The take of this name, if it is remembered.
-local held = { cost = 0 }
-if not looking then
-  local t = call('HMGET', KEYS[4], 'until', 'open', 'cost', 'day', 'day-cost', 'month', 'month-cost')
-  if t[1] and num(t[1]) > now then
-    if t[2] ~= '1' then return '-2,0' end
-    held = { cost = num(t[3]), known = true, day = num(t[4]), ['day-cost'] = num(t[5]), month = num(t[6]), ['month-cost'] = num(t[7]) }
+-- KEYS  the slot of each take
+-- ARGV  2 number of specs, then these, one string each: 'take' or 'look', lease ms, ms to remember, calls, then five words a rule:
+--         bucket field capacity everyNs shadow | window kind limit - shadow | slots - limit - shadow
+--       then of each take: number of its spec, name, cost in millionths, ticket ('' = none); where the spec has windows, also
+--         day, its count, month, its count: the ledger's word, '' = unknown
+-- Answer of each, ';' between them: verdict (0 admitted, n = refused by rule n, -1 unknown ledger, -2 the take was closed), microseconds to
+--       wait (-1 = for ever), then per rule: 1 when it would have refused in shadow mode, used, microseconds until nothing of it is used.
+local specs = {}
+for s = 1, num(ARGV[2]) do
+  local words = {}
+  for word in ARGV[2 + s]:gmatch('%S+') do words[#words + 1] = word end
+  local spec = { looking = words[1] == 'look', lease = num(words[2]), remember = num(words[3]), calls = num(words[4]), rules = {} }
+  for w = 5, #words, 5 do
+    local rule = { kind = words[w], field = words[w + 1], limit = num(words[w + 2]), every = num(words[w + 3]), shadow = words[w + 4] == '1' }
+    spec.rules[#spec.rules + 1] = rule
+    if rule.kind == 'window' then spec.windows = true end
   end
+  specs[s] = spec
 end
-local due = max(0, cost - held.cost)
 
-local windows = {}
+-- Of the take that is being decided.
+local base, spec, name, cost, ticket, at
+local used, windows = {}, {}
+
+-- For whom nobody came: the windows are corrected; the buckets, time has paid.
+local function return_kept()
+  local next_end = call('HGET', base .. 'kept', ' next')
+  if not next_end or num(next_end) > now then return end
+  local all, left = call('HGETALL', base .. 'kept'), nil
+  for i = 1, #all, 2 do
+    if all[i] ~= ' next' then
+      local take = read_take(all[i + 1])
+      if take.until_ <= now then
+        call('HDEL', base .. 'kept', all[i])
+        correct_windows(base, take, 0)
+      else
+        left = min(left or take.until_, take.until_)
+      end
+    end
+  end
+  if left then call('HSET', base .. 'kept', ' next', text(left)) else call('DEL', base .. 'kept') end
+end
+
 local function window(kind)
   local w = windows[kind]
   if w then return w end
-  local stored = call('HMGET', KEYS[2], kind, kind .. '-count')
+  local stored = call('GET', base .. kind)
   w = { period = period_at(kind) }
-  local counted = num(stored[1])
-  -- a clock that was set back does not bring a used quota back
-  if counted and counted >= w.period then w.period, w.count = counted, num(stored[2]) end
-  local at = kind == 'day' and 7 or 9
-  local seen = num(ARGV[at])
-  if seen and seen <= w.period then w.count = max(w.count or 0, seen == w.period and num(ARGV[at + 1]) or 0) end
+  if stored then
+    local period, count = stored:match('(%d+) (%d+)')
+    -- a clock that was set back does not bring a used quota back
+    if num(period) >= w.period then w.period, w.count = num(period), num(count) end
+  end
+  local arg = at + (kind == 'day' and 4 or 6)
+  local seen = num(ARGV[arg])
+  if seen and seen <= w.period then w.count = max(w.count or 0, seen == w.period and num(ARGV[arg + 1]) or 0) end
   w.finish = period_end(kind, w.period)
   windows[kind] = w
   return w
 end
 
-local rules, verdict, wait = {}, 0, 0
-local function refuse(n, micros)
-  if verdict == 0 or (wait ~= -1 and (micros == -1 or micros > wait)) then verdict, wait = n, micros end
+local function read()
+  for n, rule in ipairs(spec.rules) do
+    if rule.kind == 'bucket' then
+      used[n] = debt_at(base .. 'bucket:' .. rule.field, rule.limit, rule.every, not spec.looking)
+    elseif rule.kind == 'window' then
+      used[n] = window(rule.field)
+    else
+      used[n] = call('ZCOUNT', base .. 'slots', '(' .. text(now), '+inf')
+    end
+  end
 end
 
--- 1. read and decide; nothing is spent
-for at = 11, #ARGV, 4 do
-  local rule = { kind = ARGV[at], field = ARGV[at + 1], limit = num(ARGV[at + 2]) }
-  local n = #rules + 1
-  rules[n] = rule
-  local taking = not looking and not held.known
+-- Microseconds until the rule allows the call, -1 = never.
+local function wait_for(n, rule, held, kept, due)
+  if rule.kind == 'window' then
+    local w = used[n]
+    if due == 0 or (w.count or 0) + due <= rule.limit then return 0 end
+    return cost > rule.limit and -1 or w.finish - now
+  end
+  if held then return 0 end
   if rule.kind == 'bucket' then
-    rule.every = num(ARGV[at + 3])
-    local b = call('HMGET', KEYS[1], rule.field, rule.field .. '@', rule.field .. '/')
-    local debt = num(b[1]) or 0
-    if debt > 0 then
-      local since = num(b[2])
-      -- a clock that was set back: time begins anew from here, else the bucket would stand still until it has caught up
-      if since > now and not looking then call('HSET', KEYS[1], rule.field .. '@', text(now)) end
-      -- the old rate until now, then the debt in calls is kept at the new rate; a lower capacity forgives what is above it
-      debt = max(0, debt - max(0, now - since) * 1000)
-      local every = num(b[3])
-      if every ~= rule.every then debt = ceil(debt * rule.every / every) end
-      debt = min(debt, rule.limit * rule.every)
-    end
-    rule.debt = debt
-    if taking then
-      local short = debt + rule.every - rule.limit * rule.every
-      if rule.limit == 0 then refuse(n, -1) elseif short > 0 then refuse(n, ceil(short / 1000)) end
-    end
-  elseif rule.kind == 'window' then
-    local w = window(rule.field)
-    if w.count == nil then
-      rule.unknown = true
-    elseif due > 0 and w.count + due > rule.limit then
-      if cost > rule.limit then refuse(n, -1) else refuse(n, w.finish - now) end
-    end
-  else
-    rule.count = call('ZCOUNT', KEYS[3], '(' .. text(now), '+inf')
-    if taking and rule.count >= rule.limit then
-      if rule.limit == 0 then
-        refuse(n, -1)
-      else
-        local nth = call('ZRANGEBYSCORE', KEYS[3], '(' .. text(now), '+inf', 'WITHSCORES', 'LIMIT', rule.count - rule.limit, 1)
-        refuse(n, num(nth[2]) - now)
+    if kept and kept.fields:find(' ' .. rule.field .. ' ', 1, true) then return 0 end
+    if rule.limit < spec.calls then return -1 end
+    local short = used[n] + spec.calls * rule.every - rule.limit * rule.every
+    return short > 0 and ceil(short / 1000) or 0
+  end
+  if used[n] < rule.limit then return 0 end
+  if rule.limit == 0 then return -1 end
+  local nth = call('ZRANGEBYSCORE', base .. 'slots', '(' .. text(now), '+inf', 'WITHSCORES', 'LIMIT', used[n] - rule.limit, 1)
+  return num(nth[2]) - now
+end
+
+local shadowed = {}
+local function decide(held, kept, due)
+  local verdict, wait = 0, 0
+  for n, rule in ipairs(spec.rules) do
+    shadowed[n] = false
+    if rule.kind == 'window' and used[n].count == nil and not rule.shadow then verdict, wait = -1, SECOND end
+  end
+  if verdict == -1 then return verdict, wait end
+  for n, rule in ipairs(spec.rules) do
+    local micros = wait_for(n, rule, held, kept, due)
+    if micros ~= 0 then
+      if rule.shadow then
+        shadowed[n] = true
+      elseif verdict == 0 or (wait ~= -1 and (micros == -1 or micros > wait)) then
+        verdict, wait = n, micros
       end
     end
   end
-end
-if not looking then
-  for _, rule in ipairs(rules) do
-    if rule.unknown then verdict, wait = -1, SECOND end
-  end
+  return verdict, wait
 end
 
--- 2. spend
-if not looking and verdict == 0 and (not held.known or due > 0) then
-  local take = { 'until', text(now + remember_ms * 1000), 'open', '1', 'cost', text(held.cost + due) }
-  local buckets = 0
-  for _, rule in ipairs(rules) do
-    if rule.kind == 'bucket' and not held.known then
-      rule.debt = rule.debt + rule.every
-      call('HSET', KEYS[1], rule.field, text(rule.debt), rule.field .. '@', text(now), rule.field .. '/', text(rule.every))
-      keep(KEYS[1], rule.debt / 1000000)
-      buckets = buckets + 1
-      take[#take + 1] = 'bucket' .. buckets
-      take[#take + 1] = rule.field
-    elseif rule.kind == 'slots' and not held.known then
-      call('ZREMRANGEBYSCORE', KEYS[3], '-inf', text(now))
-      call('ZADD', KEYS[3], text(now + lease_ms * 1000), name)
-      keep(KEYS[3], lease_ms)
-      rule.count = rule.count + 1
+local function record(before, due)
+  local take = {
+    until_ = now + spec.remember * 1000, open = true, cost = (before and before.cost or 0) + due, calls = spec.calls,
+    fields = before and before.fields or '',
+  }
+  for _, kind in ipairs({ 'day', 'month' }) do
+    local w = windows[kind]
+    if w and w.count then
+      take[kind] = w.period
+      take[kind .. '-cost'] = (before and before[kind] == w.period and before[kind .. '-cost'] or 0) + due
+    elseif before then
+      take[kind], take[kind .. '-cost'] = before[kind], before[kind .. '-cost']
+    end
+  end
+  if before == nil or before.kept then
+    for n, rule in ipairs(spec.rules) do
+      if rule.kind == 'bucket' and not shadowed[n] and not take.fields:find(' ' .. rule.field .. ' ', 1, true) then
+        take.fields = take.fields .. ' ' .. rule.field .. ' '
+      end
+    end
+  end
+  return write_take(take)
+end
+
+local function spend(held, kept, due)
+  for n, rule in ipairs(spec.rules) do
+    if not held and not shadowed[n] then
+      if rule.kind == 'bucket' and not (kept and kept.fields:find(' ' .. rule.field .. ' ', 1, true)) then
+        used[n] = used[n] + spec.calls * rule.every
+        write_bucket(base .. 'bucket:' .. rule.field, used[n], rule.every)
+      elseif rule.kind == 'slots' then
+        call('ZREMRANGEBYSCORE', base .. 'slots', '-inf', text(now))
+        call('ZADD', base .. 'slots', text(now + spec.lease * 1000), name)
+        keep(base .. 'slots', spec.lease)
+        used[n] = used[n] + 1
+      end
     end
   end
   for kind, w in pairs(windows) do
-    w.count = w.count + due
-    call('HSET', KEYS[2], kind, text(w.period), kind .. '-count', text(w.count))
-    keep(KEYS[2], (w.finish - now) / 1000)
-    local before = held[kind] == w.period and held[kind .. '-cost'] or 0
-    for _, value in ipairs({ kind, text(w.period), kind .. '-cost', text(before + due) }) do take[#take + 1] = value end
+    if w.count then
+      w.count = w.count + due
+      call('SET', base .. kind, text(w.period) .. ' ' .. text(w.count), 'PX', text(ceil((w.finish - now) / 1000) + SLACK_MS))
+    end
   end
-  call('HSET', KEYS[4], unpack(take))
-  keep(KEYS[4], remember_ms)
 end
 
--- 3. how each limit stands now
-local answer = { text(verdict), text(wait) }
-for _, rule in ipairs(rules) do
-  local used, reset = rule.count, 0
-  if rule.kind == 'bucket' then
-    used, reset = ceil(rule.debt / rule.every), ceil(rule.debt / 1000)
-  elseif rule.kind == 'window' then
-    local w = windows[rule.field]
-    used, reset = w.count or 0, w.finish - now
+local function step()
+  windows = {}
+  if not spec.looking and (spec.windows or ticket ~= '') then return_kept() end
+  read()
+  if spec.looking then return 0, 0 end
+  local key = base .. 'take:' .. name
+  local kept = ticket ~= '' and call('HGET', base .. 'kept', ticket)
+  kept = kept and read_take(kept) or nil
+  if kept then kept.kept = true end
+
+  -- as if the take were new, which it nearly always is
+  local due = max(0, cost - (kept and kept.cost or 0))
+  local verdict, wait = decide(nil, kept, due)
+  local remember = text(spec.remember + SLACK_MS)
+  local new = verdict == 0 and call('SET', key, record(kept, due), 'PX', remember, 'NX')
+  if not new then
+    local held = remembered(key)
+    if held then
+      if not held.open then return -2, 0 end
+      due = max(0, cost - held.cost)
+      verdict, wait = decide(held, nil, due)
+      if verdict == 0 and due > 0 then
+        spend(held, nil, due)
+        -- the windows hold the difference by now; the record counts it on what was there
+        call('SET', key, record(held, due), 'PX', remember)
+      end
+      return verdict, wait
+    end
+    if verdict ~= 0 then return verdict, wait end
+    call('SET', key, record(kept, due), 'PX', remember)
   end
-  answer[#answer + 1] = text(used)
-  answer[#answer + 1] = text(reset)
+  spend(nil, kept, due)
+  if kept then call('HDEL', base .. 'kept', ticket) end
+  return verdict, wait
 end
-return table.concat(answer, ',')
+
+local answers = {}
+at = 3 + num(ARGV[2])
+for k = 1, #KEYS do
+  base, spec, name, cost, ticket = KEYS[k], specs[num(ARGV[at])], ARGV[at + 1], num(ARGV[at + 2]), ARGV[at + 3]
+  local verdict, wait = step()
+  local answer = { text(verdict), text(wait) }
+  for n, rule in ipairs(spec.rules) do
+    local use, reset = used[n], 0
+    if rule.kind == 'bucket' then
+      use, reset = ceil(use / rule.every), ceil(use / 1000)
+    elseif rule.kind == 'window' then
+      use, reset = used[n].count or 0, used[n].finish - now
+    end
+    answer[#answer + 1] = shadowed[n] and '1' or '0'
+    answer[#answer + 1] = text(use)
+    answer[#answer + 1] = text(reset)
+  end
+  answers[k] = table.concat(answer, ',')
+  at = at + (spec.windows and 8 or 4)
+end
+return table.concat(answers, ';')
