@@ -1,15 +1,19 @@
 import {
+  catalogSettings,
   choice,
   integer,
   keyEncryptionSettings,
   limiterSettings,
   optionalUrl,
+  type CatalogConfig,
   type KeyEncryptionConfig,
   type LimiterConfig,
   type Settings,
 } from '@weir/service-host';
+import { jobSettings, type JobsConfig } from './jobs/job-settings';
+import { usageSettings, type UsageConfig } from './usage/usage-settings';
 
-export interface FetcherConfig extends KeyEncryptionConfig, LimiterConfig {
+export interface FetcherConfig extends CatalogConfig, KeyEncryptionConfig, LimiterConfig, JobsConfig, UsageConfig {
   readonly upstreamUrl: string | undefined;
   readonly simulatorUrl: string | undefined;
   readonly upstreamTimeoutMs: number;
@@ -18,13 +22,18 @@ export interface FetcherConfig extends KeyEncryptionConfig, LimiterConfig {
   readonly cache: 'on' | 'off';
   readonly cacheBytes: number;
   readonly staleIfErrorS: number;
+  readonly limiterTimeoutMs: number;
+  readonly replicas: number;
   readonly holdTimeoutMs: number;
   readonly usageBacklog: number;
 }
 
 export const settings: Settings<FetcherConfig> = {
+  ...catalogSettings,
   ...keyEncryptionSettings,
   ...limiterSettings,
+  ...jobSettings,
+  ...usageSettings,
   upstreamUrl: optionalUrl('WEIR_UPSTREAM_URL', "Where live calls go; the catalog's own address when unset"),
   simulatorUrl: optionalUrl('WEIR_SIMULATOR_URL', 'Where calls of test tokens go; unset, they are refused'),
   upstreamTimeoutMs: integer(
@@ -51,6 +60,18 @@ export const settings: Settings<FetcherConfig> = {
     'How many seconds past its lifetime an answer stands in for one that the upstream fails to give; 0 never',
     3_600,
     { min: 0, max: 86_400 },
+  ),
+  limiterTimeoutMs: integer(
+    'WEIR_LIMITER_TIMEOUT_MS',
+    'How long Redis may take for one decision on limits before it is made here',
+    50,
+    { min: 1, max: 1_000 },
+  ),
+  replicas: integer(
+    'WEIR_REPLICAS',
+    'Processes of this service at least, among which limits are divided while Redis is away; more are heard of by their heartbeats',
+    1,
+    { min: 1, max: 10_000 },
   ),
   holdTimeoutMs: integer(
     'WEIR_HOLD_TIMEOUT_MS',
