@@ -1,8 +1,8 @@
-/** Failures in a row after which nobody asks any more. */
+/** Failures in a row after which nobody asks any more. Those of calls that waited together are one: a hiccup is no loss. */
 const FAILURES = 3;
 /** Answers in a row, in time, after which all do again. */
 const ANSWERS = 2;
-const PROBE_EVERY_MS = 200;
+const PROBE_EVERY_MS = 100;
 
 export interface BreakerOptions {
   /** Rejects, or resolves too late to be of use, while the store is away. */
@@ -15,6 +15,7 @@ export interface BreakerOptions {
 /** Whether the store is asked at all. Open, it is a probe in the background that finds out when the store is back, and no caller. */
 export class Breaker {
   private failures = 0;
+  private failedAt = -Infinity;
   private answers = 0;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
@@ -30,7 +31,10 @@ export class Breaker {
   }
 
   failed(cause: unknown): void {
-    if (this.open || this.closed || ++this.failures < FAILURES) return;
+    const now = performance.now();
+    if (this.open || this.closed || now < this.failedAt + this.options.timeoutMs) return;
+    this.failedAt = now;
+    if (++this.failures < FAILURES) return;
     this.answers = 0;
     this.probeSoon();
     this.options.onChange(true, cause);
@@ -69,14 +73,20 @@ export class TooLate extends Error {
 /** The answer, or TooLate after so long; what comes after that is nobody's. */
 export function within<T>(ms: number, answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new TooLate(ms)), ms);
+    let immediate: NodeJS.Immediate | undefined;
+    // what arrived while this process was busy itself is read before it is called late
+    const timer = setTimeout(() => (immediate = setImmediate(() => reject(new TooLate(ms)))), ms);
+    const done = () => {
+      clearTimeout(timer);
+      clearImmediate(immediate);
+    };
     answer.then(
       (value) => {
-        clearTimeout(timer);
+        done();
         resolve(value);
       },
       (error: unknown) => {
-        clearTimeout(timer);
+        done();
         reject(error as Error);
       },
     );
