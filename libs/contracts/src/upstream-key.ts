@@ -24,6 +24,8 @@ export const upstreamKeyRegistered = event(topic, 'upstream-key.registered', 'A 
   keyId: keyId(),
   owner: oneOf('tenant', 'platform'),
   label: text(),
+  /** The catalog of the upstream that it is a key of; unsaid: the first one's. */
+  upstream: plain(z.string().optional()),
 });
 export const upstreamKeyVersionOffered = event(topic, 'upstream-key.version-offered', 'A secret was handed in and sealed.', {
   keyId: keyId(),
@@ -149,6 +151,8 @@ export const upstreamKeyState = record(
     id: keyId(),
     /** `ten_platform` for the platform's own. */
     owner: tenantId(),
+    /** The catalog of the upstream that it is a key of; unsaid: the first one's. */
+    upstream: plain(z.string().optional()),
     status: oneOf('usable', 'invalid', 'depleted', 'quarantined'),
     active: plain(z.number().int().positive().nullable()),
     weight: plain(z.number().positive()),

@@ -1,4 +1,5 @@
 export { commonSettings, type CommonConfig } from './config';
+export { catalogSettings, openCatalogs, type CatalogConfig, type ConfiguredUpstream } from './catalogs';
 export { Consumes, type ConsumesOptions } from './consumes';
 export { AccessGuard, Needs, assertOneAuthorization } from './guard';
 export { Health, type Check, type CheckResult } from './health';

@@ -1,10 +1,11 @@
-import { integer, limiterSettings, type LimiterConfig, type Settings } from '@weir/service-host';
+import { catalogSettings, integer, limiterSettings, type CatalogConfig, type LimiterConfig, type Settings } from '@weir/service-host';
 
-export interface RateLimiterConfig extends LimiterConfig {
+export interface RateLimiterConfig extends CatalogConfig, LimiterConfig {
   readonly demandRetentionMs: number;
 }
 
 export const settings: Settings<RateLimiterConfig> = {
+  ...catalogSettings,
   ...limiterSettings,
   demandRetentionMs: integer(
     'WEIR_DEMAND_RETENTION_MS',

@@ -1,6 +1,6 @@
 import { keyCeilingState, planState, quotaState, tenantState } from '@weir/contracts';
 import type { LimiterStore } from '@weir/limiter';
-import { openLimiterStore, type ServiceDefinition } from '@weir/service-host';
+import { openCatalogs, openLimiterStore, type ServiceDefinition } from '@weir/service-host';
 import { settings, type RateLimiterConfig } from './config';
 import { DemandConsumer, DemandProjection } from './demand/demand.projection';
 import { SharesController } from './demand/shares.http';
@@ -38,7 +38,12 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
     const limiter = ports.limiter ?? openStore();
     const demand = new DemandProjection(work, clock, config.demandRetentionMs);
     const refusals = new UpstreamRefusals(work);
-    const ceilings = new KeyCeilings(events, tables.ceilings, clock);
+    const ceilings = new KeyCeilings(
+      events,
+      tables.ceilings,
+      clock,
+      openCatalogs(config, undefined).map(({ catalog }) => catalog),
+    );
     const keys = new KeysSeen(tables.ceilings, limiter, clock);
     const raising = setInterval(() => void ceilings.raise().catch((error: unknown) => log.warn({ err: error }, 'key ceilings')), RAISE_EVERY_MS).unref();
     onStop(() => clearInterval(raising));

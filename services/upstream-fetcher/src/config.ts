@@ -11,9 +11,10 @@ import {
   type Settings,
 } from '@weir/service-host';
 import { jobSettings, type JobsConfig } from './jobs/job-settings';
+import { snapshotSettings, type SnapshotConfig } from './snapshot/snapshot-settings';
 import { usageSettings, type UsageConfig } from './usage/usage-settings';
 
-export interface FetcherConfig extends CatalogConfig, KeyEncryptionConfig, LimiterConfig, JobsConfig, UsageConfig {
+export interface FetcherConfig extends CatalogConfig, KeyEncryptionConfig, LimiterConfig, JobsConfig, SnapshotConfig, UsageConfig {
   readonly upstreamUrl: string | undefined;
   readonly simulatorUrl: string | undefined;
   readonly upstreamTimeoutMs: number;
@@ -33,6 +34,7 @@ export const settings: Settings<FetcherConfig> = {
   ...keyEncryptionSettings,
   ...limiterSettings,
   ...jobSettings,
+  ...snapshotSettings,
   ...usageSettings,
   upstreamUrl: optionalUrl('WEIR_UPSTREAM_URL', "Where live calls go; the catalog's own address when unset"),
   simulatorUrl: optionalUrl('WEIR_SIMULATOR_URL', 'Where calls of test tokens go; unset, they are refused'),

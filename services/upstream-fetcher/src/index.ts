@@ -1,5 +1,5 @@
 import { createAdmission, type LimiterStore } from '@weir/limiter';
-import { openEnvelope, type ServiceDefinition } from '@weir/service-host';
+import { openCatalogs, openEnvelope, type ServiceDefinition } from '@weir/service-host';
 import { tiklive } from '@weir/upstream-catalog';
 import { createAdmissionSteps } from './call/admission';
 import { LONGEST_WAIT_MS, createCall } from './call/call';
@@ -12,15 +12,16 @@ import type { Landed } from './call/share';
 import { Replays } from './call/replays';
 import { createSubjectsOf } from './call/subjects';
 import { openSharing } from './call/sharing';
-import { createUpstream } from './call/upstream';
-import { CatalogController } from './catalog.http';
+import { openUpstreams } from './call/upstreams';
+import { CatalogController, Catalogs } from './catalog.http';
 import { settings, type FetcherConfig } from './config';
 import { openLimiter } from './limits/open-limiter';
 import { createMetrics } from './metrics';
 import { takeJobBodies } from './jobs/fetch-jobs.http';
 import { openJobs } from './jobs/open-jobs';
-import { UserSnapshotController } from './snapshot/user-snapshot.http';
-import { UserSnapshots } from './snapshot/user-snapshot';
+import { SnapshotHistory } from './snapshot/snapshot-history';
+import { Snapshots } from './snapshot/snapshots';
+import { SnapshotClock, SnapshotsController } from './snapshot/snapshots.http';
 import { SubjectKeys } from './subject/subject-keys';
 import { openTables } from './tables';
 import { createBreaker } from './upstream/breaker';
@@ -41,6 +42,9 @@ export interface FetcherPorts {
 /** Time for what is under way at the end: calls that have left, then what is on its way to the bus. */
 const DRAIN_MS = 10_000;
 const SNAPSHOT_DRAIN_MS = 2_000;
+const DAY_MS = 86_400_000;
+/** How old a profile may be where its reader is a dashboard. */
+const DASHBOARD_MS = DAY_MS / 4;
 /** Attempts, their pauses and a little more: no slot ends under a call that is alive. */
 const ATTEMPTS_AT_MOST = 4;
 const LEASE_SLACK_MS = 15_000;
@@ -67,36 +71,28 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     const flights = createFlights<Landed>();
     const metrics = createMetrics(registry, { waiting: () => journal.waiting, flights: () => flights.size });
 
-    const upstreamAt = (url: string) =>
-      createUpstream({
-        url,
-        connectTimeoutMs: config.upstreamTimeoutMs,
-        connections: config.upstreamConnections,
-        maxBodyBytes: config.maxBodyBytes,
-      });
-    const live = upstreamAt(config.upstreamUrl ?? tiklive.origin);
-    const test = config.simulatorUrl === undefined ? live : upstreamAt(config.simulatorUrl);
+    const configured = openCatalogs(config, config.upstreamUrl);
+    const catalogs = configured.map(({ catalog }) => catalog);
+    const upstreams = openUpstreams(configured, config);
 
     const admission = createAdmissionSteps({
       admissions: createAdmission(limiter.store),
       tables,
-      catalog: tiklive,
+      endpoints: catalogs.flatMap((catalog) => catalog.endpoints.map(({ id }) => id)),
       demand,
       clock,
       stopping: stopping.signal,
       leaseMs: config.upstreamTimeoutMs * ATTEMPTS_AT_MOST + LONGEST_WAIT_MS + LEASE_SLACK_MS,
     });
     const fetch = createFetch({
-      catalog: tiklive,
       admission,
       envelope,
       journal,
-      upstreams: { live, test },
+      upstreams: upstreams.byCatalog,
       timeoutMs: config.upstreamTimeoutMs,
       breaker: createBreaker(clock),
       rest: keyRest(clock),
       drift: createDriftWatch({
-        catalog: tiklive,
         journal,
         clock,
         count: (endpoint) => metrics.drift.inc({ endpoint }),
@@ -107,8 +103,9 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       clock,
       random,
     });
-    const snapshots = new UserSnapshots(runtime.work, onError);
     const subjectKeys = new SubjectKeys(runtime.work);
+    const keepMs = config.snapshotDays * DAY_MS;
+    const snapshots = new Snapshots({ work: runtime.work, subjectKeys, keepMs, maxBytes: config.snapshotQueueBytes, onError });
     const dataPlane = createCall({
       access,
       tables,
@@ -145,22 +142,22 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       await usageBus.close();
       const unstored = await snapshots.drain(SNAPSHOT_DRAIN_MS);
       if (unstored > 0) log.warn({ snapshots: unstored }, 'snapshots could not be stored before the end; the next calls bring them again');
-      await Promise.all([live.close(), test.close(), sharing.close(), limiter.close()]);
+      await Promise.all([upstreams.close(), sharing.close(), limiter.close()]);
       envelope.close();
     });
 
     return {
       module: {
         module: UpstreamFetcherModule,
-        controllers: [CatalogController, UserSnapshotController, ...bulk.controllers],
-        providers: [{ provide: UserSnapshots, useValue: snapshots }, ...bulk.providers],
+        controllers: [CatalogController, SnapshotsController, ...bulk.controllers],
+        providers: [{ provide: Catalogs, useValue: new Catalogs(catalogs) }, { provide: SnapshotHistory, useValue: new SnapshotHistory(runtime.work, DASHBOARD_MS) }, { provide: SnapshotClock, useValue: new SnapshotClock(clock) }, ...bulk.providers],
       },
       routes: (fastify) => {
         fastify.addHook('preClose', async () => stopping.abort());
         takeJobBodies(fastify);
-        callRoute({ call: dataPlane.call, basePath: tiklive.basePath, metrics, clock, log })(fastify);
+        for (const catalog of catalogs) callRoute({ call: dataPlane.call, catalog, metrics, clock, log })(fastify);
       },
-      paths: openApiPaths(tiklive),
+      paths: Object.assign({}, ...catalogs.map(openApiPaths)) as ReturnType<typeof openApiPaths>,
       start: async () => {
         limiter.start();
         if (runtime.common.roles.includes('jobs')) bulk.start();

@@ -16,6 +16,7 @@ import {
   type UpstreamKeyState,
 } from '@weir/contracts';
 import type { TenantId } from '@weir/kernel';
+import { tiklive } from '@weir/upstream-catalog';
 
 /** What the fetcher knows of the other services' domains, in memory. */
 export interface Tables {
@@ -27,7 +28,8 @@ export interface Tables {
   tenant(id: TenantId): TenantState;
   /** @throws AppError `stale-state` when its record has not arrived yet */
   plan(ref: PlanRef): PlanState;
-  keysOf(owner: TenantId): readonly UpstreamKeyState[];
+  /** Keys of one upstream; the first catalog's where none is named. */
+  keysOf(owner: TenantId, upstream?: string): readonly UpstreamKeyState[];
 }
 
 export function openTables(states: StateReader, access: Access): Tables {
@@ -40,22 +42,23 @@ export function openTables(states: StateReader, access: Access): Tables {
     ceilings: states.table(keyCeilingState),
     tenant: (id) => access.tenants.get(id) ?? onItsWay('tenant'),
     plan: ({ id, version }) => plans.get(`${id}@${version}`) ?? onItsWay('plan'),
-    keysOf: (owner) => owned.get(owner) ?? NO_KEYS,
+    keysOf: (owner, upstream = tiklive.id) => owned.get(`${owner}/${upstream}`) ?? NO_KEYS,
   };
 }
 
 const NO_KEYS: readonly UpstreamKeyState[] = [];
 
 /** Kept as the records come, so that no call looks through all keys for its own. */
-function keysByOwner(table: StateTable<UpstreamKeyState>): ReadonlyMap<TenantId, readonly UpstreamKeyState[]> {
-  const owned = new Map<TenantId, readonly UpstreamKeyState[]>();
+function keysByOwner(table: StateTable<UpstreamKeyState>): ReadonlyMap<string, readonly UpstreamKeyState[]> {
+  const owned = new Map<string, readonly UpstreamKeyState[]>();
   table.onChange((_, key, before) => {
-    const owner = (key ?? before)?.owner;
-    if (owner === undefined) return;
-    const others = (owned.get(owner) ?? NO_KEYS).filter(({ id }) => id !== (key ?? before)?.id);
+    const changed = key ?? before;
+    if (changed === undefined) return;
+    const name = `${changed.owner}/${changed.upstream ?? tiklive.id}`;
+    const others = (owned.get(name) ?? NO_KEYS).filter(({ id }) => id !== changed.id);
     const now = key === undefined ? others : [...others, key];
-    if (now.length === 0) owned.delete(owner);
-    else owned.set(owner, now);
+    if (now.length === 0) owned.delete(name);
+    else owned.set(name, now);
   });
   return owned;
 }

@@ -261,7 +261,7 @@ describe('a key and its callers', () => {
     const [before, after] = [await vault.request('GET', path, undefined, as), await vault.request('GET', path, undefined, as)];
     expect([after.status, after.body]).toEqual([200, before.body]);
     const kept = await admin.query(`select version, reducer from t_${tenant.slice(4)}.log_snapshots`);
-    expect(kept.rows).toEqual([{ version, reducer: 'upstream-key/1' }]);
+    expect(kept.rows).toEqual([{ version, reducer: 'upstream-key/2' }]);
     await pool.end();
   });
 

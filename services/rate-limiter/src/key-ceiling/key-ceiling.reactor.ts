@@ -22,8 +22,8 @@ export class KeyCeilingReactor {
   async onKeys(@Payload() records: readonly BusRecord[]): Promise<void> {
     for (const { key, value, headers } of records) {
       if (value !== null) {
-        const { owner } = upstreamKeyState.schema.parse(JSON.parse(value.toString('utf8')));
-        await this.ceilings.appeared(owner, key as KeyId);
+        const { owner, upstream } = upstreamKeyState.schema.parse(JSON.parse(value.toString('utf8')));
+        await this.ceilings.appeared(owner, key as KeyId, upstream);
       } else if (headers['weir-tenant'] !== undefined) {
         await this.ceilings.disappeared(headers['weir-tenant'] as TenantId, key as KeyId);
       }

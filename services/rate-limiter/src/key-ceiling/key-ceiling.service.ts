@@ -2,12 +2,13 @@ import type { StateTable } from '@weir/access';
 import { stateTopic, type KeyCeilingEvent, type KeyCeilingState, type UpstreamSignal } from '@weir/contracts';
 import type { EventLog } from '@weir/event-store';
 import { AppError, type Clock, type CommandContext, type Decide, type KeyId, type TenantId } from '@weir/kernel';
-import { tiklive } from '@weir/upstream-catalog';
+import { tiklive, type Catalog } from '@weir/upstream-catalog';
 import { keyNotFound } from '../errors';
 import { configure, drop, keyCeiling, learn, raise, toState, type Configured, type KeyCeiling } from './key-ceiling';
 
-/** What a key gives before anybody said or learned anything of it: what the upstream sells every key. */
-const SOLD: Configured = { ...tiklive.keyRate, concurrency: 0 };
+/** What a key gives before anybody said or learned anything of it: what its upstream sells every key. */
+const soldBy = ({ keyRate }: Catalog): Configured => ({ ...keyRate, concurrency: 0 });
+const SOLD = soldBy(tiklive);
 
 /** The ceiling of each upstream key: a stream in the log of the key's owner, and a record for those who decide. */
 export class KeyCeilings {
@@ -15,11 +16,13 @@ export class KeyCeilings {
     private readonly events: EventLog,
     private readonly ceilings: StateTable<KeyCeilingState>,
     private readonly clock: Clock,
+    private readonly catalogs: readonly Catalog[],
   ) {}
 
-  /** A key was heard of. */
-  appeared(owner: TenantId, keyId: KeyId): Promise<void> {
-    return this.ofOwner(owner, keyId, configure(keyId, SOLD, { first: true }), this.byItself(`${keyId}/appeared`, 'a key appeared'));
+  /** A key was heard of. @param upstream the catalog of its upstream; undefined: the first one */
+  appeared(owner: TenantId, keyId: KeyId, upstream?: string): Promise<void> {
+    const sold = this.catalogs.find(({ id }) => id === upstream);
+    return this.ofOwner(owner, keyId, configure(keyId, sold === undefined ? SOLD : soldBy(sold), { first: true }), this.byItself(`${keyId}/appeared`, 'a key appeared'));
   }
 
   disappeared(owner: TenantId, keyId: KeyId): Promise<void> {

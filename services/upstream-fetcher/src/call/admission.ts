@@ -1,6 +1,5 @@
 import { sleep, type AppError, type Clock } from '@weir/kernel';
 import { keyLimits, type Admissions, type KeyTake, type Pass, type Refused, type Share, type TenantTake } from '@weir/limiter';
-import type { Catalog } from '@weir/upstream-catalog';
 import type { Tables } from '../tables';
 import type { DemandCount } from '../usage/demand';
 import type { AdmittedCall, Call } from './context';
@@ -14,7 +13,8 @@ import { writeTicket } from './ticket';
 export interface AdmissionParts {
   readonly admissions: Admissions;
   readonly tables: Tables;
-  readonly catalog: Catalog;
+  /** Ids of every endpoint of every catalog. */
+  readonly endpoints: readonly string[];
   readonly demand: DemandCount;
   readonly clock: Clock;
   /** The process is stopping: nobody is held any longer. */
@@ -50,7 +50,7 @@ const SIMULATOR_RATE = { perMinute: 60_000, burst: 1_000 };
 const NO_KEY = 'key_none';
 
 export function createAdmissionSteps(parts: AdmissionParts): Admission {
-  const { admissions, tables, catalog, demand, clock, stopping, leaseMs } = parts;
+  const { admissions, tables, demand, clock, stopping, leaseMs } = parts;
   const policiesOf = rememberedPolicies(parts);
 
   return {
@@ -127,7 +127,7 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
 
   function keyTake(call: AdmittedCall, { key, owner }: Candidate, attempt: number): KeyTake {
     const ceiling = tables.ceilings.get(key.id);
-    const keyRate = key === SIMULATOR_KEY ? SIMULATOR_RATE : catalog.keyRate;
+    const keyRate = key === SIMULATOR_KEY ? SIMULATOR_RATE : call.catalog.keyRate;
     const ticket = call.slot?.keyId === key.id ? call.slot.ticket : call.ticket?.keyId === key.id ? call.ticket.ticket : undefined;
     const share: Share | undefined = owner === 'own' ? undefined : { weight: call.plan.terms.weight, priority: call.priority };
     return {

@@ -20,7 +20,6 @@ const answer = (fetchedAt: number): KeptAnswer => ({
   body: Buffer.from('{"id":"1","name":"Zoë 🎈 \\u00e9"}'),
   contentType: 'application/json; charset=utf-8',
   fetchedAt,
-  user: undefined,
 });
 
 describe('the response cache', () => {

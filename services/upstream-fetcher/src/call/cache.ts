@@ -5,7 +5,6 @@ import { BentoCache, bentostore } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
 import { redisDriver } from 'bentocache/drivers/redis';
 import { PLATFORM, type Clock } from '@weir/kernel';
-import type { UserSubject } from '../snapshot/user-snapshot';
 import type { Answer } from './answer';
 import type { Call } from './context';
 
@@ -13,8 +12,6 @@ import type { Call } from './context';
 export interface KeptAnswer extends Answer {
   /** ms */
   readonly fetchedAt: number;
-  /** Of a profile: whom it is about. */
-  readonly user: UserSubject | undefined;
 }
 
 /** What the cache has of a call. */
@@ -39,7 +36,6 @@ interface Entry {
   readonly packed: boolean;
   readonly contentType: string;
   readonly fetchedAt: number;
-  readonly user: UserSubject | undefined;
 }
 
 /**
@@ -101,19 +97,19 @@ export function createResponseCache({ clock, prefix, redis, maxBytes, staleIfErr
         const age = clock() - entry.fetchedAt;
         const fresh = age < freshMs;
         if (!fresh && (maxAgeMs !== undefined || age >= lifetimeMs + staleIfErrorMs)) return undefined;
-        const { contentType, fetchedAt, user } = entry;
-        return { fresh, kept: { status: 200, body: unpacked(entry), contentType, fetchedAt, user } };
+        const { contentType, fetchedAt } = entry;
+        return { fresh, kept: { status: 200, body: unpacked(entry), contentType, fetchedAt } };
       } catch (error) {
         onError(error);
         return undefined;
       }
     },
 
-    async keep(call, { body, contentType, fetchedAt, user }) {
+    async keep(call, { body, contentType, fetchedAt }) {
       const { lifetimeSeconds } = call.endpoint;
       if (lifetimeSeconds === 0 || body.length > LARGEST_BYTES) return;
       try {
-        const value: Entry = { ...(await packed(body)), contentType, fetchedAt, user };
+        const value: Entry = { ...(await packed(body)), contentType, fetchedAt };
         await cache.set({ key: cacheName(call), value, ttl: lifetimeSeconds * 1_000 + staleIfErrorMs });
       } catch (error) {
         onError(error);

@@ -3,7 +3,7 @@ import type { Clock, RequestId } from '@weir/kernel';
 import { invalid } from '@weir/kernel';
 import { rateLimitHeaders, type Priority } from '@weir/limiter';
 import { assertOneAuthorization, sendProblem, toAppError, type WeirRequest } from '@weir/service-host';
-import type { Query } from '@weir/upstream-catalog';
+import type { Catalog, Query } from '@weir/upstream-catalog';
 import type { Logger } from 'pino';
 import type { FetcherMetrics } from '../metrics';
 import { nothingShown, type Shown } from './answer';
@@ -12,19 +12,19 @@ import type { CallRequest, DataPlane } from './call';
 
 export interface CallRouteParts {
   readonly call: DataPlane['call'];
-  readonly basePath: string;
+  readonly catalog: Catalog;
   readonly metrics: FetcherMetrics;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** The data plane, a raw route on Nest's own Fastify: its guards, pipes and interceptors would cost more than the call itself. */
-export function callRoute({ call, basePath, metrics, clock, log }: CallRouteParts): (fastify: FastifyInstance) => void {
+export function callRoute({ call, catalog, metrics, clock, log }: CallRouteParts): (fastify: FastifyInstance) => void {
   return (fastify) => {
-    fastify.get(`${basePath}/*`, { exposeHeadRoute: false }, async (request, reply) => {
+    fastify.get(`${catalog.basePath}/*`, { exposeHeadRoute: false }, async (request, reply) => {
       const shown = nothingShown();
       try {
-        const answer = await call(tokenOf(request), read(request, reply), shown);
+        const answer = await call(tokenOf(request), read(catalog, request, reply), shown);
         show(reply, shown, clock());
         void reply.status(answer.status).header('content-type', answer.contentType).send(answer.body);
         metrics.calls.inc({ endpoint: shown.endpoint, status: answer.status, cache: shown.cache ?? '' });
@@ -46,10 +46,11 @@ function tokenOf(request: FastifyRequest): string | undefined {
   return request.headers.authorization ?? (typeof key === 'string' ? key : undefined);
 }
 
-function read(request: FastifyRequest, reply: FastifyReply): CallRequest {
+function read(catalog: Catalog, request: FastifyRequest, reply: FastifyReply): CallRequest {
   const { headers } = request;
   return {
     requestId: request.id as RequestId,
+    catalog,
     path: `/${(request.params as { '*': string })['*']}`,
     query: request.query as Query,
     maxAgeMs: secondsOf('Weir-Max-Age', headers['weir-max-age']),

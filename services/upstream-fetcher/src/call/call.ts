@@ -3,7 +3,7 @@ import type { Priority } from '@weir/limiter';
 import { PLATFORM, type RequestId } from '@weir/kernel';
 import type { Catalog, Query } from '@weir/upstream-catalog';
 import { simulatorMissing } from '../errors';
-import type { UserSnapshots } from '../snapshot/user-snapshot';
+import type { Snapshots } from '../snapshot/snapshots';
 import type { Tables } from '../tables';
 import type { Journal } from '../usage/journal';
 import { usageRecord } from '../usage/records';
@@ -24,6 +24,8 @@ import { ticketFirst, type Ticket } from './ticket';
 
 export interface CallRequest {
   readonly requestId: RequestId;
+  /** Unsaid: the first one. */
+  readonly catalog?: Catalog;
   /** Below the catalog's base path, with its leading slash. */
   readonly path: string;
   readonly query: Query;
@@ -49,10 +51,11 @@ export const LONGEST_WAIT_MS = 30_000;
 export interface CallParts extends ShareParts {
   readonly access: Access;
   readonly tables: Tables;
+  /** The one that is meant where none is named. */
   readonly catalog: Catalog;
   readonly admission: Admission;
   readonly journal: Journal;
-  readonly snapshots: UserSnapshots;
+  readonly snapshots: Snapshots;
   readonly once: Once;
   readonly simulator: boolean;
   readonly random: () => number;
@@ -65,7 +68,7 @@ export interface DataPlane {
   /** A call that nobody is waiting at the door for: a job's. It goes the same way from step 2 on. */
   callFor(caller: Caller, request: CallRequest, shown: Shown): Promise<Answer>;
   /** Whose keys such a call would use now. @throws AppError `trial-ended`, `upstream-key-missing`, `simulator-missing` */
-  keysOf(caller: Caller): KeyChoice;
+  keysOf(caller: Caller, of?: Catalog): KeyChoice;
 }
 
 /**
@@ -87,10 +90,10 @@ export function createCall(parts: CallParts): DataPlane {
 
   async function callFor(caller: Caller, request: CallRequest, shown: Shown): Promise<Answer> {
     // 2 catalog
-    const asked = recognise(catalog, request.path, request.query);
+    const asked = recognise(request.catalog ?? catalog, request.path, request.query);
     shown.endpoint = asked.endpoint.id;
     const { ticket, gone, priority = 'interactive' } = request;
-    const keys = ticketFirst(keysOf(caller), ticket);
+    const keys = ticketFirst(keysOf(caller, asked.catalog), ticket);
     shown.key = keys.owner;
     journal.assertAccountable();
 
@@ -109,17 +112,18 @@ export function createCall(parts: CallParts): DataPlane {
     }
   }
 
-  function keysOf({ tenant, plan, mode }: Caller): KeyChoice {
+  function keysOf({ tenant, plan, mode }: Caller, of: Catalog = catalog): KeyChoice {
     if (mode === 'test') {
-      if (!parts.simulator) throw simulatorMissing();
+      // only the first catalog's upstream has one
+      if (!parts.simulator || of !== catalog) throw simulatorMissing();
       return SIMULATOR_CHOICE;
     }
     return chooseKeys({
       mode: tenant.keyMode,
       fallback: plan.terms.fallback,
       trialEndsAt: tenant.trialEndsAt,
-      own: tables.keysOf(tenant.id),
-      platform: tables.keysOf(PLATFORM),
+      own: tables.keysOf(tenant.id, of.id),
+      platform: tables.keysOf(PLATFORM, of.id),
       now: clock(),
       random: parts.random,
     });
@@ -183,9 +187,9 @@ export function createCall(parts: CallParts): DataPlane {
     return kept;
   }
 
-  function keepSnapshot({ tenant, endpoint, mode }: AdmittedCall, { user, body, fetchedAt }: KeptAnswer): void {
-    if (user === undefined || mode === 'test' || endpoint.snapshotLifetimeSeconds === undefined) return;
-    parts.snapshots.keep({ tenantId: tenant.id, ...user, body, fetchedAt, lifetimeMs: endpoint.snapshotLifetimeSeconds * 1_000 });
+  function keepSnapshot({ tenant, endpoint, query, mode }: AdmittedCall, { status, body, fetchedAt }: KeptAnswer): void {
+    if (status !== 200 || mode === 'test' || endpoint.snapshotLifetimeSeconds === undefined) return;
+    parts.snapshots.keep({ tenantId: tenant.id, endpoint, query, body, fetchedAt });
   }
 
   /** What the limiter is told afterwards is not waited for; what it does not hear ends with its lease. */

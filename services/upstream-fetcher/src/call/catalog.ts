@@ -3,6 +3,7 @@ import { invalidParameter, unknownEndpoint } from '../errors';
 
 /** What is asked: an endpoint, and its parameters in the one text that equal calls share. */
 export interface Asked {
+  readonly catalog: Catalog;
   readonly endpoint: Endpoint;
   readonly query: string;
 }
@@ -18,5 +19,5 @@ export function recognise(catalog: Catalog, path: string, query: Query): Asked {
   if (endpoint === undefined) throw unknownEndpoint(catalog.basePath);
   const checked = checkParameters(endpoint, query);
   if (!checked.ok) throw invalidParameter(checked.parameter, checked.problem);
-  return { endpoint, query: checked.canonical };
+  return { catalog, endpoint, query: checked.canonical };
 }

@@ -16,8 +16,8 @@ import type { Upstream } from './upstream';
 export interface FetchParts extends SettleParts {
   readonly admission: Admission;
   readonly envelope: Envelope;
-  /** By the token's mode. */
-  readonly upstreams: Readonly<Record<TokenMode, Upstream>>;
+  /** Where calls go: by catalog, and by the token's mode. */
+  readonly upstreams: ReadonlyMap<string, Readonly<Record<TokenMode, Upstream>>>;
   /** Of one attempt. */
   readonly timeoutMs: number;
   readonly budget: RetryBudget;
@@ -29,7 +29,7 @@ const OF_THE_KEY: ReadonlySet<unknown> = new Set(['upstream-key', 'fair-share', 
 
 /** Steps 5 to 9 of a call that the cache could not answer: over its keys, and on each at most two retries. */
 export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<Fetched> {
-  const { catalog, admission, envelope, journal, upstreams, timeoutMs, breaker, rest, budget, metrics, clock, random } = parts;
+  const { admission, envelope, journal, upstreams, timeoutMs, breaker, rest, budget, metrics, clock, random } = parts;
   const settle = createSettle(parts);
 
   return async function fetch(call) {
@@ -41,6 +41,12 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
       await admission.hold(call, outcome.error);
     }
   };
+
+  function upstreamOf({ catalog, mode }: AdmittedCall): Upstream {
+    const upstream = upstreams.get(catalog.id);
+    if (upstream === undefined) throw new Error(`no upstream is configured for the catalog '${catalog.id}'`);
+    return upstream[mode];
+  }
 
   async function overKeys(call: AdmittedCall, counter: Counter): Promise<Outcome> {
     let error: AppError | undefined;
@@ -105,11 +111,11 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
 
     const ended = metrics.upstream.startTimer({ endpoint: call.endpoint.id });
     // 8 upstream
-    const reply = await upstreams[call.mode].send({
+    const reply = await upstreamOf(call).send({
       timeoutMs: hurried ? leftMs : timeoutMs,
       path: call.query === '' ? call.endpoint.path : `${call.endpoint.path}?${call.query}`,
       headers: {
-        [catalog.auth.header]: open.secret,
+        [call.catalog.auth.header]: open.secret,
         'x-request-id': `${call.requestId}/${attempt.number}`,
         accept: 'application/json',
         'accept-encoding': 'gzip',

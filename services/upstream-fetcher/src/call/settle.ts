@@ -1,8 +1,7 @@
 import { unreachable, type AppError, type Clock } from '@weir/kernel';
-import { creditsFor, type Catalog } from '@weir/upstream-catalog';
+import { creditsFor } from '@weir/upstream-catalog';
 import { deadlinePassed, ownKeyDepleted, ownKeyInvalid, upstreamFailed, upstreamRateLimited, upstreamTimeout } from '../errors';
 import type { FetcherMetrics } from '../metrics';
-import { userIn } from '../snapshot/user-snapshot';
 import type { Breaker } from '../upstream/breaker';
 import type { DriftWatch } from '../upstream/drift-watch';
 import type { KeyRest } from '../upstream/key-rest';
@@ -31,7 +30,6 @@ export type Outcome =
   | { readonly is: 'over'; readonly error: AppError };
 
 export interface SettleParts {
-  readonly catalog: Catalog;
   readonly journal: Journal;
   readonly breaker: Breaker;
   readonly rest: KeyRest;
@@ -51,7 +49,7 @@ const SHORT_WAIT_MS = 1_000;
  * 'unsettled' in time, and reconciliation decides it. The tenant had no answer and does not pay for it.
  */
 export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Reply) => Outcome {
-  const { catalog, journal, breaker, rest, drift, metrics, clock, random } = parts;
+  const { journal, breaker, rest, drift, metrics, clock, random } = parts;
 
   return function settle(attempt, reply) {
     const { call, candidate } = attempt;
@@ -75,7 +73,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
   };
 
   function judged(attempt: Attempt, received: Received): Outcome {
-    const { endpoint } = attempt.call;
+    const { catalog, endpoint } = attempt.call;
     const { key, owner } = attempt.candidate;
     const { status } = received;
     const now = clock();
@@ -85,7 +83,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
     switch (verdict.is) {
       case 'answer':
         if (rest.clear(key.id)) journal.write(signalled(attempt, now, 'accepted'));
-        drift.look(endpoint, verdict.parsed, attempt.call.requestId);
+        drift.look(catalog, endpoint, verdict.parsed, attempt.call.requestId);
         return { is: 'fetched', fetched: charged(attempt, received, now, verdict.parsed) };
       case 'passed-on':
         return { is: 'fetched', fetched: charged(attempt, received, now) };
@@ -110,7 +108,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
         breaker.failed(key.id, endpoint.id);
         return { is: verdict.retryable ? 'again' : 'over', error: upstreamFailed(verdict.why), orElse: 'over' };
       case 'unintelligible':
-        if (verdict.mismatches.length > 0) drift.tell(endpoint, verdict.mismatches, attempt.call.requestId);
+        if (verdict.mismatches.length > 0) drift.tell(catalog, endpoint, verdict.mismatches, attempt.call.requestId);
         return wasted(attempt, status, verdict.why);
       default:
         return unreachable(verdict);
@@ -133,7 +131,6 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
       owner: attempt.candidate.owner,
       chargedCredits: credits,
       good,
-      user: good ? userIn(endpoint, parsed) : undefined,
     };
   }
 

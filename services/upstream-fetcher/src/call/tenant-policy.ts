@@ -1,7 +1,6 @@
 import type { BudgetState, BudgetUse, LimitOverride, PlanTerms, QuotaState } from '@weir/contracts';
 import { utcDay, utcMonth, type Clock } from '@weir/kernel';
 import { tenantPolicies, type Budget, type Ledger, type TenantLimits, type TenantPolicies } from '@weir/limiter';
-import type { Catalog } from '@weir/upstream-catalog';
 import type { Tables } from '../tables';
 import type { Call } from './context';
 
@@ -19,9 +18,8 @@ const NO_OVERRIDES: readonly LimitOverride[] = [];
 const NO_BUDGETS: readonly BudgetUse[] = [];
 
 /** A tenant's limits change when its plan, an override or a budget does, not with each call. */
-export function rememberedPolicies(parts: { tables: Tables; catalog: Catalog; clock: Clock; leaseMs: number }): (call: Call) => TenantPolicies {
-  const { tables, clock, leaseMs } = parts;
-  const endpoints = parts.catalog.endpoints.map(({ id }) => id);
+export function rememberedPolicies(parts: { tables: Tables; endpoints: readonly string[]; clock: Clock; leaseMs: number }): (call: Call) => TenantPolicies {
+  const { tables, endpoints, clock, leaseMs } = parts;
   const remembered = new Map<string, Remembered>();
 
   return ({ tenant, projectId, plan: { terms }, mode }) => {

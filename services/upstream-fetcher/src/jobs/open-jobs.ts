@@ -48,7 +48,7 @@ export function openJobs({ runtime, config, tables, catalog, dataPlane, cache, s
 
   const cachedAt: QuoteParts['cachedAt'] = async (caller, keys, { endpoint, query }) => {
     const at = clock();
-    const call = { ...caller, endpoint, query, keys, requestId: newId('req', at), priority: 'batch', shown: nothingShown(), waitUntil: at, deadline: at } as const;
+    const call = { ...caller, catalog, endpoint, query, keys, requestId: newId('req', at), priority: 'batch', shown: nothingShown(), waitUntil: at, deadline: at } as const;
     const found = await cache.read(call, undefined);
     return found?.fresh === true ? found.kept.fetchedAt : undefined;
   };

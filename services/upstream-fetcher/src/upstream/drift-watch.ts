@@ -6,13 +6,12 @@ import { driftRecord } from '../usage/records';
 /** Whether answers are still what the catalog knows of them. A drift is told, and is no outage: the answer goes on its way. */
 export interface DriftWatch {
   /** An answer that is as it must be: looked at beyond that, one a second of each endpoint. */
-  look(endpoint: Endpoint, parsed: unknown, requestId: RequestId): void;
+  look(catalog: Catalog, endpoint: Endpoint, parsed: unknown, requestId: RequestId): void;
   /** An answer that lacks what it must have, and was refused for it. */
-  tell(endpoint: Endpoint, found: readonly Difference[], requestId: RequestId): void;
+  tell(catalog: Catalog, endpoint: Endpoint, found: readonly Difference[], requestId: RequestId): void;
 }
 
 export interface DriftWatchParts {
-  readonly catalog: Catalog;
   readonly journal: Journal;
   readonly clock: Clock;
   /** Each look that found something. */
@@ -24,7 +23,7 @@ const EVERY_MS = 1_000;
 const TOLD_AGAIN_MS = 3_600_000;
 const REMEMBERED = 1_000;
 
-export function createDriftWatch({ catalog, journal, clock, count, warn }: DriftWatchParts): DriftWatch {
+export function createDriftWatch({ journal, clock, count, warn }: DriftWatchParts): DriftWatch {
   const looked = new Map<Endpoint, number>();
   const told = new Map<string, number>();
 
@@ -38,14 +37,14 @@ export function createDriftWatch({ catalog, journal, clock, count, warn }: Drift
   }
 
   const watch: DriftWatch = {
-    look(endpoint, parsed, requestId) {
+    look(catalog, endpoint, parsed, requestId) {
       const now = clock();
       if (endpoint.known === undefined || (looked.get(endpoint) ?? -Infinity) > now - EVERY_MS) return;
       looked.set(endpoint, now);
       const found = differences(endpoint.known, parsed);
-      if (found.length > 0) watch.tell(endpoint, found, requestId);
+      if (found.length > 0) watch.tell(catalog, endpoint, found, requestId);
     },
-    tell(endpoint, found, requestId) {
+    tell(catalog, endpoint, found, requestId) {
       const now = clock();
       count(endpoint.id);
       const news = found.filter((difference) => isNews(endpoint, difference, now));
