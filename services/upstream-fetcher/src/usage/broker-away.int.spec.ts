@@ -68,9 +68,11 @@ describe('M3 a fetcher whose broker is away', () => {
     for (let i = 0; i < 100; i += 10) statuses.push(...(await calls(i, 10)).map(({ status }) => status));
     expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(10);
     expect((await calls(200, 1))[0]).toMatchObject({ status: 503, body: { code: 'not-accountable' } });
+    fetcher.setBus('up');
     await fetcher.stop();
     await start({});
     fetcher.setBus('failing');
     expect((await calls(300, 1))[0]).toMatchObject({ status: 503, body: { code: 'not-accountable' } });
+    fetcher.setBus('up');
   }, 40_000);
 });
