@@ -32,6 +32,7 @@ export { presence, type Presence } from './presence';
 export { demand, type Demand } from './demand';
 export { upstreamSignal, usage, type UpstreamSignal, type Usage, type UsageOf } from './usage';
 export { type BillingEvent, type BillingException, type InvoiceLine, type InvoicingEvent } from './billing';
+export { type ReconciliationEvent } from './reconciliation';
 export { type AuditEvent } from './audit';
 export { type FetchJobEvent, type RefreshScheduleEvent } from './fetch-job';
 export { catalogDrift, type CatalogDrift } from './catalog-drift';

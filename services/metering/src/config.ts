@@ -3,6 +3,11 @@ import { choice, integer, optionalText, type Settings } from '@weir/service-host
 export interface MeteringConfig {
   readonly unsettledAfterMs: number;
   readonly unsettledEveryMs: number;
+  readonly upstreamLedgerUrl: string | undefined;
+  readonly reconcileEveryMs: number;
+  readonly usageCheckEveryMs: number;
+  readonly usageKeptMonths: number;
+  readonly usageLargeRows: number;
   readonly invoiceGraceMs: number;
   readonly webhookKey: string | undefined;
   readonly webhookKeyFile: string | undefined;
@@ -18,6 +23,11 @@ export const settings: Settings<MeteringConfig> = {
     { min: 1 },
   ),
   unsettledEveryMs: integer('WEIR_UNSETTLED_EVERY_MS', 'How often to look for such holds, ms', 5_000, { min: 10 }),
+  upstreamLedgerUrl: optionalText('WEIR_UPSTREAM_LEDGER_URL', "Where the upstream's own account can be read: the simulator. A real upstream's statements are imported"),
+  reconcileEveryMs: integer('WEIR_RECONCILE_EVERY_MS', "How often our records are compared with the upstream's account, ms", 60_000, { min: 10 }),
+  usageCheckEveryMs: integer('WEIR_USAGE_CHECK_EVERY_MS', 'How often sums of usage are compared with their records, ms', 21_600_000, { min: 10 }),
+  usageKeptMonths: integer('WEIR_USAGE_KEPT_MONTHS', 'Whole months before this one of which each record of usage is kept; sums and invoices are kept for ever', 25, { min: 2, max: 1_200 }),
+  usageLargeRows: integer('WEIR_USAGE_PARTITION_ROWS', "From how many records on a tenant's own table of them is partitioned by month", 20_000_000, { min: 1 }),
   invoiceGraceMs: integer('WEIR_INVOICE_GRACE_MS', "How long after a month's end its invoices wait for late usage before they can be made final, ms", 3_600_000, { min: 0 }),
   webhookKey: optionalText('WEIR_WEBHOOK_KEY', 'The key that the secrets of webhooks are computed from, 64 hexadecimal digits; the same for every replica'),
   webhookKeyFile: optionalText('WEIR_WEBHOOK_KEY_FILE', 'Where that key stands when it is not set, made with mode 0600 when missing; webhook.key in WEIR_DATA_DIR when unset'),

@@ -7,6 +7,10 @@ export const callNotFound = () => notFound('call');
 export const malformedUsage = (offset: string, cause: unknown) =>
   new AppError('malformed-usage', 'invalid', `The record at offset ${offset} is not one of usage.`, { cause });
 
+/** Parks the message: whether it was counted already can be said no more. */
+export const usageTooOld = (eventId: string, from: string) =>
+  new AppError('usage-too-old', 'invalid', `The record ${eventId} is of before ${from}, whose records are not kept any more: it cannot be said whether it was counted.`, { details: { from } });
+
 export const tooManyGroups = (most: number) =>
   invalid(`The report would have more than ${most} rows. Ask for a shorter time or group by less.`, { most });
 
@@ -43,3 +47,5 @@ export const webhookNotFound = () => notFound('webhook');
 export const deliveryNotFound = () => notFound('delivery');
 export const webhookAddressRefused = (why: string) => invalid(`The url of a webhook ${why}.`);
 export const tooManyWebhooks = (most: number) => new AppError('too-many-webhooks', 'conflict', `A tenant has at most ${most} webhooks. Remove one first.`);
+
+export const conflict = (code: string, message: string) => new AppError(code, 'conflict', message);

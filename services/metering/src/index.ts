@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { limitPolicyState, planState, quotaState } from '@weir/contracts';
 import { closeDataSources, entityWork, openDataSources } from '@weir/entities';
 import { eventLog } from '@weir/event-store';
+import { PLATFORM } from '@weir/kernel';
 import type { ServiceDefinition, ServiceRuntime } from '@weir/service-host';
-import { Gauge } from 'prom-client';
 import { BillingController } from './billing/billing.http';
 import { BillingService } from './billing/billing.service';
 import { BudgetController } from './budget/budget.http';
@@ -18,10 +18,20 @@ import { InvoiceService } from './invoice/invoice.service';
 import { ENTITIES } from './invoice/read-models';
 import { QuotaController } from './quota/quota.http';
 import { QuotaService } from './quota/quota.service';
+import { HoldDecisions } from './reconciliation/decide';
+import { Reconciler } from './reconciliation/reconciler';
+import { ReconciliationService } from './reconciliation/reconciliation.service';
+import { ReconciliationController } from './reconciliation/reconciliations.http';
+import { upstreamLedger } from './reconciliation/upstream-ledger';
 import { TenantConsumer } from './tenant/tenant.consumer';
 import { Tenants } from './tenant/tenants';
+import { RollupChecks } from './usage/checking';
+import { UsageChecksController } from './usage/checks.http';
+import { KeptMonths } from './usage/kept-months';
 import { UsageLedger } from './usage/ledger';
+import { meteringMetrics } from './usage/metrics';
 import { UnsettledHolds } from './usage/unsettled';
+import { UsageUpkeep } from './usage/upkeep';
 import { UsageConsumer } from './usage/usage.consumer';
 import { UsageController } from './usage/usage.http';
 import { UsageService } from './usage/usage.service';
@@ -33,7 +43,10 @@ import { Webhooks } from './webhook/webhooks';
 import { WebhooksController } from './webhook/webhooks.http';
 
 // for what measures and breaks it
-export { UsageConsumer, UsageLedger };
+export { KeptMonths, RollupChecks, UsageConsumer, UsageLedger };
+
+/** Months are made two before they come. */
+const UPKEEP_EVERY_MS = 6 * 3_600_000;
 
 class MeteringModule {}
 
@@ -60,23 +73,45 @@ export const definition: ServiceDefinition<MeteringConfig> = {
       log.error({ err: error, tenant }, 'unsettled holds'),
     );
 
-    new Gauge({
-      name: 'weir_metering_open_holds',
-      help: 'Attempts whose settlement has not come yet',
-      registers: [runtime.metrics],
-      async collect() {
-        const counts = await work.inEveryControl((sql) => sql.query<{ n: string }>('select count(*) as n from open_holds'));
-        this.set(counts.reduce((sum, { rows }) => sum + Number(rows[0]?.n ?? 0), 0));
+    const metrics = meteringMetrics(runtime.metrics, work);
+    const kept = new KeptMonths(clock, config.usageKeptMonths);
+    const everyTenant = () => [PLATFORM, ...[...access.tenants.values()].map(({ id }) => id)];
+    const checks = new RollupChecks({
+      work,
+      clock,
+      kept,
+      tenants: everyTenant,
+      onChecked: (check) => {
+        metrics.checked(check);
+        if (check.rows > 0) log.error({ tenant: check.tenantId, rows: check.rows, shown: check.shown }, 'sums of usage are not what its records add up to');
       },
+      onError: (error, tenant) => log.error({ err: error, tenant }, 'check of sums'),
+    });
+    const upkeep = new UsageUpkeep({ work, kept, largeRows: config.usageLargeRows, tenants: everyTenant, onError: (error) => log.error({ err: error }, 'upkeep of usage') });
+    const reconciler = new Reconciler({
+      work,
+      holds: new HoldDecisions(work, ledger, (error, tenant) => log.error({ err: error, tenant }, 'deciding holds')),
+      ledger: config.upstreamLedgerUrl === undefined ? undefined : upstreamLedger(config.upstreamLedgerUrl),
+      clock,
+      settledWithinMs: config.unsettledAfterMs,
+      everyMs: config.reconcileEveryMs,
+      onFinding: (source, finding) => {
+        metrics.found(finding);
+        log.warn({ source, ...finding }, 'our records and the upstream’s account differ');
+      },
+      onError: (error) => log.error({ err: error }, 'reconciliation'),
     });
 
     return {
       module: {
         module: MeteringModule,
-        controllers: [UsageController, QuotaController, BillingController, InvoiceController, BudgetController, WebhooksController, WebhookAnnouncer, UsageConsumer, TenantConsumer],
+        controllers: [ReconciliationController, UsageChecksController, UsageController, QuotaController, BillingController, InvoiceController, BudgetController, WebhooksController, WebhookAnnouncer, UsageConsumer, TenantConsumer],
         providers: [
           { provide: CLOCK, useValue: clock },
           { provide: UsageLedger, useValue: ledger },
+          { provide: KeptMonths, useValue: kept },
+          { provide: RollupChecks, useValue: checks },
+          { provide: ReconciliationService, useValue: new ReconciliationService(work) },
           { provide: Tenants, useValue: tenants },
           { provide: UsageService, useValue: new UsageService(work) },
           { provide: QuotaService, useValue: new QuotaService(work, billing, states.table(limitPolicyState), clock) },
@@ -97,6 +132,9 @@ export const definition: ServiceDefinition<MeteringConfig> = {
         }
         if (!common.roles.includes('jobs')) return;
         inBackground(runtime, (signal) => holds.run(config.unsettledEveryMs, signal));
+        inBackground(runtime, (signal) => reconciler.run(signal));
+        inBackground(runtime, (signal) => checks.run(config.usageCheckEveryMs, signal));
+        inBackground(runtime, (signal) => upkeep.run(UPKEEP_EVERY_MS, signal));
         inBackground(runtime, (signal) => sender.run(signal));
       },
     };

@@ -1,7 +1,9 @@
 import type { BusRecord } from '@weir/bus';
 import { usage, type Usage, type UsageOf } from '@weir/contracts';
 import { uuidFrom } from '@weir/kernel';
-import { malformedUsage } from '../errors';
+import { malformedUsage, usageTooOld } from '../errors';
+import { timeOf } from './event-time';
+import type { KeptMonths } from './kept-months';
 
 type OfHold<K extends string> = Omit<UsageOf<'held'>, 'kind'> & { readonly kind: K };
 
@@ -14,8 +16,14 @@ export type Found = OfHold<'taken' | 'not-taken'> & { readonly status: number };
 /** What is counted: the records of the bus, and what metering finds itself. */
 export type Entry = Usage | Unsettled | Found;
 
-/** @throws AppError `malformed-usage`, which parks the record */
-export function readUsage(record: BusRecord): Usage {
+/** @throws AppError `malformed-usage`, `usage-too-old`, which park the record */
+export function readUsage(record: BusRecord, kept: KeptMonths): Usage {
+  const read = parse(record);
+  if (!kept.holds(timeOf(read.eventId))) throw usageTooOld(read.eventId, kept.from());
+  return read;
+}
+
+function parse(record: BusRecord): Usage {
   try {
     return usage.schema.parse(JSON.parse(record.value?.toString('utf8') ?? 'null'));
   } catch (error) {

@@ -17,13 +17,13 @@ const OVERDUE = `
 const HOLDS = `
   select e.event_id as "eventId", e.tenant_id as "tenantId", nullif(e.project_id, '') as "projectId", nullif(e.token_id, '') as "tokenId",
          e.request_id as "requestId", e.endpoint, e.price_version as "priceVersion", e.at::float8 as at, e.mode, e.attempt, e.purpose,
-         e.key_id as "keyId", e.key_version as "keyVersion", e.key_mode as "keyMode", e.key_owner as "keyOwner", e.kind,
+         e.key_id as "keyId", e.key_version as "keyVersion", e.key_mode as "keyMode", e.key_owner as "keyOwner", 'held' as kind,
          e.upstream_credits::float8 as "upstreamCredits", e.charged_credits::float8 as "chargedCredits"
   from (select distinct request_id, attempt from json_to_recordset($2::json) as o (request_id text, attempt int)) o
   cross join lateral (
     select * from usage_events e where e.tenant_id = $1 and e.request_id = o.request_id and e.attempt = o.attempt
-    order by ${rank('e.kind')} desc limit 1) e
-  where e.kind = 'held'`;
+    order by ${rank('e.kind')} desc nulls last limit 1) e
+  where e.kind = $3`;
 
 const FORGET = `
   delete from open_holds o using json_to_recordset($2::json) as h (request_id text, attempt int)
@@ -91,7 +91,8 @@ export class UnsettledHolds {
   }
 }
 
-async function readHolds(sql: Sql, tenant: TenantId, overdue: readonly AttemptId[]): Promise<UsageOf<'held'>[]> {
-  const { rows } = await sql.query<UsageOf<'held'>>(HOLDS, [tenant, JSON.stringify(overdue)]);
+/** What was held for attempts that stand there: at `held`, or at `unsettled`, whose record bears the same credits. */
+export async function readHolds(sql: Sql, tenant: TenantId, attempts: readonly AttemptId[], standing: 'held' | 'unsettled' = 'held'): Promise<UsageOf<'held'>[]> {
+  const { rows } = await sql.query<UsageOf<'held'>>(HOLDS, [tenant, JSON.stringify(attempts), standing]);
   return rows;
 }

@@ -5,6 +5,7 @@ import { USAGE_TOPIC, type Usage } from '@weir/contracts';
 import type { TenantId } from '@weir/kernel';
 import { Consumes } from '@weir/service-host';
 import { readUsage } from './entry';
+import { KeptMonths } from './kept-months';
 import { UsageLedger } from './ledger';
 
 /** Transactions of one batch at a time: each is another tenant's, so that they do not wait for each other. */
@@ -12,12 +13,15 @@ const LANES = 4;
 
 @Controller()
 export class UsageConsumer {
-  constructor(private readonly ledger: UsageLedger) {}
+  constructor(
+    private readonly ledger: UsageLedger,
+    private readonly kept: KeptMonths,
+  ) {}
 
   /** Each tenant's records are one transaction; a batch that comes again is counted once. */
   @Consumes(USAGE_TOPIC, 'metering.usage', { maxBatch: 1_000 })
   async ingest(@Payload() batch: readonly BusRecord[]): Promise<void> {
-    const waiting = [...Map.groupBy(batch.map(readUsage), (usage: Usage) => usage.tenantId)];
+    const waiting = [...Map.groupBy(batch.map((record) => readUsage(record, this.kept)), (usage: Usage) => usage.tenantId)];
     const outcomes = await Promise.allSettled(Array.from({ length: LANES }, () => this.drain(waiting)));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;

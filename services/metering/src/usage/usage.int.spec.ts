@@ -8,6 +8,7 @@ import { daysOf } from '../period';
 import { countQuota } from '../quota/quota';
 import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
 import { held, released, served, settled } from '../testing/samples';
+import { KeptMonths } from './kept-months';
 import { UsageLedger } from './ledger';
 import { readDifferences } from './differences';
 import { findDrift } from './recount';
@@ -17,6 +18,7 @@ import { UsageConsumer } from './usage.consumer';
 import { UsageService } from './usage.service';
 
 const DAY_MS = 86_400_000;
+const KEPT = new KeptMonths(systemClock, 25);
 const EVER: ReportQuery = { from: '2020-01-01', to: '2099-12-31', groupBy: [], mode: 'all' };
 
 let database: MeteringDatabase;
@@ -27,7 +29,7 @@ let usage: UsageService;
 beforeAll(async () => {
   database = await meteringDatabase();
   ledger = new UsageLedger(database.work, systemClock);
-  consumer = new UsageConsumer(ledger);
+  consumer = new UsageConsumer(ledger, KEPT);
   usage = new UsageService(database.work);
 }, 60_000);
 afterAll(() => database.drop());
@@ -42,7 +44,7 @@ const batch = (records: readonly Usage[], partition = 0): BusRecord[] =>
     headers: { 'content-type': 'application/json' },
     timestamp: record.at,
   }));
-const consumerAt = (time: string | number) => new UsageConsumer(new UsageLedger(database.work, () => (typeof time === 'string' ? Date.parse(time) : time)));
+const consumerAt = (time: string | number) => new UsageConsumer(new UsageLedger(database.work, () => (typeof time === 'string' ? Date.parse(time) : time)), KEPT);
 const closedMonth = async (tenant: TenantId, month: string, now: number) => {
   await database.work.inTenant(tenant, (sql) => closePeriod(sql, tenant, month, now));
   return { body: (await usage.ofTenant(tenant, { ...EVER, to: daysOf(month).before, groupBy: ['day'] })).data };
@@ -71,7 +73,7 @@ describe('counting usage', () => {
     const settlement = settled({ tenantId, requestId: hold.requestId });
     const hit = served({ tenantId });
     const late = Date.now() + 40 * DAY_MS;
-    const again = new UsageConsumer(new UsageLedger(database.work, () => late));
+    const again = new UsageConsumer(new UsageLedger(database.work, () => late), KEPT);
 
     for (let time = 0; time < 20; time++) await ingest(hold, settlement, hit, hit, settlement);
     await Promise.all(Array.from({ length: 20 }, (_, partition) => consumer.ingest(batch([settlement, hit, hold], partition))));

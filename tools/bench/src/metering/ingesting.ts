@@ -1,7 +1,7 @@
 import type { BusRecord } from '@weir/bus';
 import { USAGE_TOPIC, type Usage } from '@weir/contracts';
 import { systemClock, type TenantId } from '@weir/kernel';
-import { UsageConsumer, UsageLedger } from '@weir/metering';
+import { KeptMonths, UsageConsumer, UsageLedger } from '@weir/metering';
 import type { Side } from '../bench';
 import { batches } from './batches';
 import type { Database } from './database';
@@ -14,7 +14,7 @@ const PREPARED = 250_000;
 
 /** All records of one tenant: each batch is one transaction. From the bytes that the bus hands over to what is counted. */
 export function ingestingOne(database: Database, { batch, against }: { batch: number; against: string }): Side {
-  const consumer = new UsageConsumer(new UsageLedger(database.work, systemClock));
+  const consumer = new UsageConsumer(new UsageLedger(database.work, systemClock), new KeptMonths(systemClock, 25));
   let tenant: TenantId;
   let prepared: BusRecord[][];
   return {
@@ -46,7 +46,7 @@ export function ingestingOne(database: Database, { batch, against }: { batch: nu
 
 /** One record of each of so many tenants a batch: each is a transaction in another schema. An operation is a transaction. */
 export function ingestingMany(database: Database, { tenants, against }: { tenants: number; against: string }): Side {
-  const consumer = new UsageConsumer(new UsageLedger(database.work, systemClock));
+  const consumer = new UsageConsumer(new UsageLedger(database.work, systemClock), new KeptMonths(systemClock, 25));
   let streams: ReturnType<typeof usageOf>[] | undefined;
   return {
     name: `intake, a batch over ${tenants} schemas`,

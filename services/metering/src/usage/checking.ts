@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { fact, sleep, utcDay, type Clock, type TenantId } from '@weir/kernel';
+import type { Sql, UnitOfWork } from '@weir/tenancy';
+import { put } from '../reconciliation/decide';
+import { replaceKeyUsage, type KeySums } from './key-usage';
+import type { KeptMonths } from './kept-months';
+import { findDrift, rebuildSums, type Drifted } from './recount';
+import { lockUsage } from './record-usage';
+
+export interface Check {
+  readonly tenantId: TenantId;
+  /** UTC day from which on sums and records were compared. */
+  readonly from: string;
+  /** Rows that differ, on either side; 0 is as it should be. */
+  readonly rows: number;
+  /** The first of them. */
+  readonly shown: readonly Drifted[];
+}
+
+export interface RollupChecksParts {
+  readonly work: UnitOfWork;
+  readonly clock: Clock;
+  readonly kept: KeptMonths;
+  readonly tenants: () => Iterable<TenantId>;
+  readonly onChecked: (check: Check) => void;
+  readonly onError: (error: Error, tenant: TenantId) => void;
+}
+
+const DAY_MS = 86_400_000;
+/** What is looked at on schedule: what came before was looked at then, and late usage is never older than that without being an adjustment. */
+const LOOKED_BACK_MS = 40 * DAY_MS;
+
+/** Sums against their records: looked at on a schedule and on demand; made anew on demand alone. */
+export class RollupChecks {
+  constructor(private readonly parts: RollupChecksParts) {}
+
+  async run(everyMs: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      for (const tenant of this.parts.tenants()) {
+        if (signal.aborted) return;
+        await this.check(tenant, utcDay(this.parts.clock() - LOOKED_BACK_MS)).catch((error: Error) => this.parts.onError(error, tenant));
+      }
+      await sleep(everyMs, signal);
+    }
+  }
+
+  /** @param from UTC day; all that is kept when unset. What differs is an event of the tenant's log and in the metrics. */
+  async check(tenantId: TenantId, from?: string): Promise<Check> {
+    const { work, clock, onChecked } = this.parts;
+    const check = await work.inTenant(tenantId, async (sql) => {
+      const found = await this.find(sql, tenantId, from);
+      // a batch between the two halves of a look would be a difference: what differs is looked at once more with nobody writing
+      return found.rows === 0 ? found : (await lockUsage(sql, tenantId), this.find(sql, tenantId, from));
+    });
+    if (check.rows > 0) {
+      const digest = createHash('sha256').update(JSON.stringify(check.shown)).digest('hex').slice(0, 16);
+      const tables = [...new Set(check.shown.map(({ table }) => table))];
+      const event = fact('usage.drift-found', { from: check.from, rows: check.rows, tables });
+      await work.inTenant(tenantId, (sql) => put(sql, tenantId, event, `${check.from}/${digest}`, clock()));
+    }
+    onChecked(check);
+    return check;
+  }
+
+  /** Makes the sums of open months anew from the records; those of closed ones are what was invoiced, and stay. @returns what differed before */
+  async rebuild(tenantId: TenantId): Promise<Check> {
+    const { work, clock, onChecked } = this.parts;
+    const check = await work.inTenant(tenantId, async (sql) => {
+      await lockUsage(sql, tenantId);
+      const { rows } = await sql.query<{ from: string | null }>(`select to_char(open_from, 'YYYY-MM-DD') as from from books where tenant_id = $1`, [tenantId]);
+      const before = await this.find(sql, tenantId, rows[0]?.from ?? undefined);
+      const keys = await rebuildSums<KeySums>(sql, tenantId, before.from);
+      await put(sql, tenantId, fact('usage.rebuilt', { from: before.from, rows: before.rows }), `${clock()}`, clock());
+      await work.leaveTenant(sql);
+      await replaceKeyUsage(sql, tenantId, before.from, keys);
+      return before;
+    });
+    onChecked({ ...check, rows: 0, shown: [] });
+    return check;
+  }
+
+  private async find(sql: Sql, tenantId: TenantId, asked: string | undefined): Promise<Check> {
+    const kept = this.parts.kept.wholeFrom();
+    const from = asked === undefined || asked < kept ? kept : asked;
+    return { tenantId, from, ...(await findDrift(sql, tenantId, from)) };
+  }
+}
