@@ -284,6 +284,21 @@ export function limiterConformance(open: (clock: Clock) => LimiterStore): void {
       expect((await store.takeKey(keyTake({ limits }))).admitted).toBe(true);
     });
 
+    it.each([
+      ['its own', {}],
+      ['shared', { share: { weight: 1, priority: 'interactive' as const } }],
+    ])('lets nobody call with a key of %s kind that the upstream has refused, until the pause that ends last is over', async (_, of) => {
+      expect((await store.takeKey(keyTake(of))).admitted).toBe(true);
+      await store.pause('key_a', 2_000);
+      await store.pause('key_a', 500);
+      const refusal = refused(await store.takeKey(keyTake({ ...of, tenant: 'ten_b' })));
+      expect(refusal).toMatchObject({ limitedBy: 'upstream', policy: null, retryAfterMs: 2_000, slot: null });
+      now += 1_999;
+      expect((await store.takeKey(keyTake(of))).admitted).toBe(false);
+      now += 1;
+      expect((await store.takeKey(keyTake(of))).admitted).toBe(true);
+    });
+
     it("keeps one tenant from ending another's attempt of the same id", async () => {
       const take = keyTake({ limits: { concurrency: 1 } });
       await store.takeKey(take);

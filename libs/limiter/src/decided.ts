@@ -13,6 +13,7 @@ export type Verdict =
       readonly uses: readonly Use[];
       readonly shadowed: readonly Rule[];
     }
+  | { readonly is: 'paused'; readonly waitMicros: number; readonly uses: readonly Use[] }
   | { readonly is: 'unknown-ledger'; readonly uses: readonly Use[] }
   | { readonly is: 'closed' };
 
@@ -41,6 +42,7 @@ export type SharedVerdict =
       readonly uses: readonly Use[];
       readonly share: ShareUse;
     }
+  | { readonly is: 'paused'; readonly waitMicros: number; readonly uses: readonly Use[]; readonly share: ShareUse }
   | { readonly is: 'closed' };
 
 /** While the ledger is unknown nobody can say when it will be known; its reader is seconds behind at most. */
@@ -56,6 +58,8 @@ export function decided(order: Order, verdict: Verdict): Admission {
   switch (verdict.is) {
     case 'admitted':
       return { admitted: true, limits, shadowed: names(verdict.shadowed) };
+    case 'paused':
+      return paused(verdict.waitMicros, limits);
     case 'unknown-ledger':
       return {
         admitted: false,
@@ -84,6 +88,7 @@ export function decidedShared(order: SharedOrder, verdict: SharedVerdict): Admis
   if (verdict.is === 'closed') throw takeClosed(order.member);
   const limits = [...standings(order.rules, verdict.uses), shareStanding(order, verdict.share)];
   if (verdict.is === 'admitted') return { admitted: true, limits, shadowed: [], by: verdict.by };
+  if (verdict.is === 'paused') return paused(verdict.waitMicros, limits);
   // alone, a tenant has met the key's own limit and nobody's share
   const alone = verdict.share.busyWeight <= order.weight;
   const policy = verdict.by?.name ?? (alone ? 'upstream-key' : 'fair-share');
@@ -97,6 +102,16 @@ export function decidedShared(order: SharedOrder, verdict: SharedVerdict): Admis
     slot: verdict.slot ? kept(verdict.slot) : null,
   };
 }
+
+const paused = (waitMicros: number, limits: readonly Standing[]): Admission => ({
+  admitted: false,
+  limitedBy: 'upstream',
+  policy: null,
+  retryAfterMs: toMs(waitMicros),
+  limits,
+  shadowed: [],
+  slot: null,
+});
 
 const kept = ({ ticket, priority }: Pick<OpenSlot, 'ticket' | 'priority'>): Slot => ({
   ticket,

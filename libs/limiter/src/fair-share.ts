@@ -76,10 +76,11 @@ export function takeShare(sharing: Sharing, order: ShareOrder, levelNs: number, 
     return { is: 'admitted', by: 'slot', charged };
   }
 
-  const { lead, fairWaitMicros } = standingOf(sharing, order);
+  const { lead, most, fairWaitMicros } = standingOf(sharing, order);
+  const before = Math.min(lead, most);
   if (unbookedNs >= reserveNs + costNs) {
     if (sharing.open.size === 0) return { is: 'admitted', by: 'free', charged: 0 };
-    charge(sharing, tenant, sharer, weight, lead, calls);
+    charge(sharing, tenant, sharer, weight, before, calls);
     return { is: 'admitted', by: 'free', charged };
   }
   const calm = sharer.slots.length === 0 && now - sharer.slotAtMicros >= CALM_MICROS;
@@ -87,7 +88,7 @@ export function takeShare(sharing: Sharing, order: ShareOrder, levelNs: number, 
   // a bucket that is nearly full would soon lose what comes
   const nearlyFull = levelNs * 10 >= capacity * everyNs * 7;
   if ((withinShare || nearlyFull) && fits(sharing, order, levelNs, now, now, calm ? 0 : reserveNs).fits) {
-    charge(sharing, tenant, sharer, weight, lead, calls);
+    charge(sharing, tenant, sharer, weight, before, calls);
     return { is: 'admitted', by: 'share', charged };
   }
 
@@ -97,7 +98,7 @@ export function takeShare(sharing: Sharing, order: ShareOrder, levelNs: number, 
   const atMicros = slotTime(sharing, order, levelNs, now, Math.max(fairWaitMicros, SOONEST_MICROS));
   if (more && atMicros - now > HORIZON_MICROS) return { is: 'refused', waitMicros: atMicros - now, slot: undefined };
   const slot = give(sharing, order, sharer, atMicros, now);
-  charge(sharing, tenant, sharer, weight, lead, calls);
+  charge(sharing, tenant, sharer, weight, before, calls);
   return { is: 'refused', waitMicros: slot.atMicros - now, slot };
 }
 
@@ -105,13 +106,13 @@ export function takeShare(sharing: Sharing, order: ShareOrder, levelNs: number, 
 export function standingOf(
   sharing: Sharing,
   of: Pick<ShareOrder, 'tenant' | 'weight' | 'calls' | 'everyNs'>,
-): { lead: number; busyWeight: number; fairWaitMicros: number } {
+): { lead: number; most: number; busyWeight: number; fairWaitMicros: number } {
   const busyWeight = sharing.weight - (sharing.sharers.get(of.tenant)?.weight ?? 0) + of.weight;
   const tag = sharing.ahead.scoreOf(of.tenant);
   // what was had while few wanted it is no debt to the many who came since
   const most = Math.max((HORIZON_MICROS * 1000) / of.everyNs / busyWeight, of.calls / of.weight);
-  const lead = tag === undefined ? 0 : Math.min(tag - sharing.virtual, most);
-  return { lead, busyWeight, fairWaitMicros: Math.ceil((lead * busyWeight * of.everyNs) / 1000) };
+  const lead = tag === undefined ? 0 : Math.min(tag - sharing.virtual, most + of.calls / of.weight);
+  return { lead, most, busyWeight, fairWaitMicros: Math.ceil((lead * busyWeight * of.everyNs) / 1000) };
 }
 
 /** Nobody will come for the slot of this ticket. */

@@ -5,6 +5,7 @@ import {
   forget,
   keepUntil,
   leaseEnds,
+  pausedMicros,
   lend,
   remember,
   remembered,
@@ -33,6 +34,8 @@ export function takeShared(slot: Slot, order: SharedOrder, nowMicros: number): S
   const after = () => ({ uses: uses(debtNs, everyNs, slots && inFlight), share: shareUse(sharing, order) });
 
   if (held) return { is: 'admitted', by: undefined, ...after() };
+  const pauseMicros = pausedMicros(slot, nowMicros);
+  if (pauseMicros > 0) return { is: 'paused', waitMicros: pauseMicros, ...after() };
   if (calls > capacity) return { is: 'refused', by: bucket, waitMicros: null, slot: undefined, ...after() };
   const waitMicros = slots ? waitForSlots(slots, ends, nowMicros) : 0;
   if (slots && waitMicros !== 0) return { is: 'refused', by: slots, waitMicros, slot: undefined, ...after() };

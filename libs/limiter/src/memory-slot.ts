@@ -35,6 +35,8 @@ export interface Slot {
   /** What refused calls have left behind for the one that brings the ticket. */
   readonly kept: Map<string, Held>;
   sharing?: Sharing;
+  /** Of an upstream key that refused calls. */
+  pausedUntilMicros?: number;
   /** From then on nothing in it matters any more. */
   keepUntilMicros: number;
 }
@@ -82,6 +84,9 @@ export function take(slot: Slot, order: Order, nowMicros: number): Verdict {
     if (rule.shadow) shadowed.push(rule);
     else if (!refusal || longer(waitMicros, refusal.waitMicros)) refusal = { by: rule, waitMicros };
   }
+  const pauseMicros = held ? 0 : pausedMicros(slot, nowMicros);
+  if (pauseMicros > 0 && (!refusal || longer(pauseMicros, refusal.waitMicros)))
+    return { is: 'paused', waitMicros: pauseMicros, uses: uses(readings, nowMicros) };
   if (refusal) return { is: 'refused', ...refusal, uses: uses(readings, nowMicros), shadowed };
   if (!held || due > 0) {
     // a limit in shadow mode spends as if it had refused: nothing
@@ -95,6 +100,15 @@ export function take(slot: Slot, order: Order, nowMicros: number): Verdict {
 export function remembered(slot: Slot, member: string, nowMicros: number): Held | undefined {
   const held = slot.takes.get(member);
   return held && held.untilMicros > nowMicros ? held : undefined;
+}
+
+/** Until the upstream may be asked again. */
+export const pausedMicros = ({ pausedUntilMicros = 0 }: Slot, nowMicros: number): number => Math.max(0, pausedUntilMicros - nowMicros);
+
+/** The model of pause.lua. */
+export function pause(slot: Slot, forMs: number, nowMicros: number): void {
+  slot.pausedUntilMicros = Math.max(slot.pausedUntilMicros ?? 0, nowMicros + forMs * 1000);
+  keepUntil(slot, slot.pausedUntilMicros);
 }
 
 export const look = (slot: Slot, order: Order, nowMicros: number): readonly Use[] =>

@@ -2,9 +2,9 @@ import { systemClock, type Clock } from '@weir/kernel';
 import { decided, decidedShared } from './decided';
 import { dropSlot } from './fair-share';
 import { takeShared } from './memory-shared';
-import { close, emptySlot, keep, look, take, type Slot } from './memory-slot';
+import { close, emptySlot, keep, look, pause, type Slot, take } from './memory-slot';
 import type { Admission, KeyTake, LimiterStore, Share, SlotRef, TakeRef, TenantRef } from './port';
-import { keptFor, keyOrder, place, settledCredits, sharedOrder, standings, tenantOrder, type Order } from './rules';
+import { keptFor, keyOrder, keySlot, type Order, pauseMs, place, settledCredits, sharedOrder, standings, tenantOrder } from './rules';
 import { uncharge } from './sharing';
 
 const SWEEP_EVERY_MS = 1_000;
@@ -73,6 +73,13 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
     if (sharing) dropSlot(sharing, tenant, ticket);
   }
 
+  function pauseKey(keyId: string, forMs: number): void {
+    const name = keySlot(keyId);
+    const slot = slots.get(name) ?? emptySlot();
+    pause(slot, pauseMs(forMs), nowMicros());
+    slots.set(name, slot);
+  }
+
   const inspect = (order: Order) => standings(order.rules, look(slots.get(order.slot) ?? emptySlot(), order, nowMicros()));
 
   return {
@@ -81,6 +88,7 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
     giveBack: async (ref) => end(ref, undefined),
     keep: async (ref, ticket, forMs) => keepTake(ref, ticket, forMs),
     drop: async (ref) => drop(ref),
+    pause: async (keyId, forMs) => pauseKey(keyId, forMs),
     settle: async (ref, credits) => end(ref, settledCredits(credits)),
     inspectTenant: async (of) => inspect(tenantOrder({ ...of, takeId: '-', cost: 0 })),
     inspectKey: async (of) => inspect(keyOrder({ ...of, tenant: '-', project: '-', takeId: '-' })),

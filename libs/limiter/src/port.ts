@@ -118,9 +118,9 @@ export type LimitName =
   | 'upstream-key-concurrency'
   | 'fair-share';
 
-/** The public word of a refusal; `unknown-ledger` is no limit but a call that nobody could account for. */
+/** The public word of a refusal. No limit of ours: `upstream`, while a key is paused, and `unknown-ledger`, a call that nobody could account for. */
 export type LimitedBy =
-  'tenant-bucket' | 'daily-quota' | 'monthly-quota' | 'budget' | 'concurrency' | 'upstream-key' | 'fair-share' | 'unknown-ledger';
+  'tenant-bucket' | 'daily-quota' | 'monthly-quota' | 'budget' | 'concurrency' | 'upstream-key' | 'fair-share' | 'upstream' | 'unknown-ledger';
 
 /** One limit as it stands after the decision. */
 export interface Standing {
@@ -148,7 +148,7 @@ export interface Admitted {
 export interface Refused {
   readonly admitted: false;
   readonly limitedBy: LimitedBy;
-  /** The limit that takes longest to allow the call, which is the one that is named; null with `unknown-ledger`. */
+  /** The limit that takes longest to allow the call, which is the one that is named; null with `unknown-ledger` and `upstream`. */
   readonly policy: LimitName | null;
   /** A call that comes then is admitted, if nobody else took it. null: never, under these limits (it costs more than the whole). */
   readonly retryAfterMs: number | null;
@@ -192,6 +192,11 @@ export interface LimiterStore {
   keep(take: TenantRef, ticket: string, forMs: number): Promise<void>;
   /** Nobody will come for this slot: others have it at once, and it never counted. Repeated, or unknown: nothing happens. */
   drop(slot: SlotRef): Promise<void>;
+  /**
+   * The upstream refused a call with the key: for so long, 1 ms to an hour, nobody's take of it is admitted, whatever it was promised. Of
+   * several pauses the one that ends last counts.
+   */
+  pause(keyId: string, forMs: number): Promise<void>;
   /** The call is over: frees the slot and corrects the quotas to `credits`, what it really cost. Repeated, or unknown: nothing happens. */
   settle(take: TakeRef, credits: number): Promise<void>;
   /** Each limit and its use now; takes nothing. Credits that nobody knows of show as 0. */

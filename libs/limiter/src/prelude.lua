@@ -76,6 +76,12 @@ local function remembered(key)
   return take and take.until_ > now and take or nil
 end
 
+-- Microseconds until an upstream key that refused calls may be used again.
+local function paused_for(base)
+  local until_ = call('GET', base .. 'pause')
+  return until_ and max(0, num(until_) - now) or 0
+end
+
 -- What a take really cost in place of what was taken. Another day's or month's counter is none of its business.
 local function correct_windows(base, take, cost)
   for _, kind in ipairs({ 'day', 'month' }) do

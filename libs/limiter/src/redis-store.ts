@@ -2,8 +2,8 @@ import type { Clock } from '@weir/kernel';
 import type { Redis } from 'ioredis';
 import { decided, decidedShared } from './decided';
 import type { LimiterStore, TakeRef } from './port';
-import { keptFor, keyOrder, place, settledCredits, sharedOrder, standings, tenantOrder, type Order } from './rules';
-import { CLOSE, DROP, KEEP, runScript, type Arg } from './scripts';
+import { keptFor, keyOrder, keySlot, pauseMs, place, settledCredits, sharedOrder, standings, tenantOrder, type Order } from './rules';
+import { CLOSE, DROP, KEEP, PAUSE, runScript, type Arg } from './scripts';
 import { runTakes } from './take-batch';
 import { runShared } from './take-shared';
 
@@ -42,6 +42,7 @@ export function redisLimiterStore(redis: Redis, options: { prefix: string; testC
       return decidedShared(order, await runShared(redis, order, base(order.slot), now()));
     },
     giveBack: async (ref) => end(ref, ''),
+    pause: async (keyId, forMs) => void (await runScript(redis, PAUSE, [base(keySlot(keyId))], [now(), pauseMs(forMs)])),
     keep: async (ref, ticket, forMs) => {
       const { slot, member } = place(ref);
       await runScript(redis, KEEP, [base(slot)], [now(), member, ticket, keptFor(ticket, forMs)]);

@@ -70,6 +70,7 @@ export const MAX_CREDITS = 4e9;
 export const MAX_CAPACITY = 1e9;
 export const MAX_FILL_SECONDS = 30 * 86_400;
 const MAX_LEASE_MS = 86_400_000;
+const MAX_PAUSE_MS = 3_600_000;
 /** Past its lease a take is remembered a little longer, for the settlement that comes late. */
 const REMEMBER_SLACK_MS = 60_000;
 
@@ -126,8 +127,13 @@ export function place(ref: TakeRef): { slot: string; member: string } {
   const takeId = name('takeId', ref.takeId);
   return ref.slot === 'tenant'
     ? { slot: `{${name('tenant', ref.tenant)}}:${name('project', ref.project)}`, member: takeId }
-    : { slot: `{${name('keyId', ref.keyId)}}`, member: `${name('tenant', ref.tenant)}/${takeId}` };
+    : { slot: keySlot(ref.keyId), member: `${name('tenant', ref.tenant)}/${takeId}` };
 }
+
+export const keySlot = (keyId: string): string => `{${name('keyId', keyId)}}`;
+
+/** @throws AppError `invalid-request` unless it is 1 ms to an hour. Whole, rounded up. */
+export const pauseMs = (forMs: number): number => Math.max(1, wholeNumber('forMs', Math.ceil(forMs), MAX_PAUSE_MS));
 
 /** @throws AppError `invalid-request` unless it is a number of credits from 0 to 1e6. Answers millionths. */
 export const settledCredits = (value: number): number => credits('credits', value, MAX_COST);

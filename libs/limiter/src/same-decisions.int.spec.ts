@@ -85,6 +85,8 @@ const sharedTake = fc.record({
 });
 
 const shown = (what: string, value: unknown, run: Step): Action => ({ shown: `${what} ${JSON.stringify(value)}`, run });
+const pause = (keyId: string): fc.Arbitrary<Action> =>
+  fc.constantFrom(1, 300, 4_000).map((forMs) => shown('pause', { keyId, forMs }, (store) => store.pause(keyId, forMs)));
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: tenantTake.map((take) => shown('take', take, (store) => store.takeTenant(take))) },
   { weight: 3, arbitrary: keyTake.map((take) => shown('take key', take, (store) => store.takeKey(take))) },
@@ -102,6 +104,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   { weight: 1, arbitrary: keyTake.map((take) => shown('settle key', take, (store) => store.settle(ofKey(take), 0))) },
   { weight: 1, arbitrary: tenantTake.map((take) => shown('look', take, (store) => store.inspectTenant(take))) },
+  { weight: 1, arbitrary: pause('key_a') },
   // ms, down to a microsecond
   {
     weight: 4,
@@ -120,6 +123,7 @@ const sharing: fc.Arbitrary<Action> = fc.oneof(
     ),
   },
   { weight: 1, arbitrary: sharedTake.map((take) => shown('look', take, (store) => store.inspectKey(take))) },
+  { weight: 1, arbitrary: pause('key_s') },
   {
     weight: 6,
     arbitrary: fc.constantFrom(0.001, 3, 300, 300, 1_000, 1_900.5, 5_000, 30_000, 600_000).map((wait) => ({ wait })),

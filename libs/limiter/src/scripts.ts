@@ -17,6 +17,7 @@ export const TAKE = script('prelude.lua', 'take.lua');
 export const SHARE = script('prelude.lua', 'sharing.lua', 'share.lua');
 export const CLOSE = script('prelude.lua', 'sharing.lua', 'close.lua');
 export const KEEP = script('prelude.lua', 'keep.lua');
+export const PAUSE = script('prelude.lua', 'pause.lua');
 export const DROP = script('prelude.lua', 'sharing.lua', 'drop.lua');
 
 export type Arg = string | number;

@@ -4,7 +4,7 @@
 -- KEYS  1 the key's slot
 -- ARGV  2 name of the take  3 tenant  4 its id without the tenant  5 ticket, '' = none  6 weight in thousandths  7 priority  8 calls
 --       9 lease ms  10 ms to remember  11 capacity  12 everyNs  13 concurrency, '' = unlimited
--- Answer, words: verdict (0 admitted, 1 refused by the bucket, 2 by concurrency, 3 by the share, -2 the take was closed), microseconds to
+-- Answer, words: verdict (0 admitted, 1 refused by the bucket, 2 by concurrency, 3 by the share, 4 paused, -2 the take was closed), microseconds to
 --       wait (-1 = for ever), what it came by ('-' = nothing), busy weight, calls ahead, microseconds ahead, bucket's use and reset,
 --       calls in flight, then of a slot its priority and ticket ('-' = none).
 local WITHOUT_TICKET, CALM_CALLS, LEAST_WAIT, SOONEST, MOST_WALKED = 250000, 3, SECOND, 1000, 1000
@@ -71,8 +71,8 @@ local function standing()
   local tag = weight > 0 and tag_of(tenant)
   -- what was had while few wanted it is no debt to the many who came since
   local most = max(HORIZON * 1000 / every / busy, calls / own)
-  local lead = tag and min(tag - virtual, most) or 0
-  return lead, busy, ceil(lead * busy * every / 1000)
+  local lead = tag and min(tag - virtual, most + calls / own) or 0
+  return lead, busy, ceil(lead * busy * every / 1000), min(lead, most)
 end
 
 local function claim(slot)
@@ -185,17 +185,17 @@ local function decide()
     end
   end
 
-  local lead, _, fair_wait = standing()
+  local lead, _, fair_wait, before = standing()
   if unbooked >= reserve + cost then
     if open_calls == 0 then return 'free', 0 end
-    charge(tenant, sharer, own, lead, calls)
+    charge(tenant, sharer, own, before, calls)
     return 'free', charged
   end
   local calm = #sharer.slots == 0 and at - sharer.slot_at >= CALM
   local within = lead * own <= (calm and CALM_CALLS - 1 or 0) + 1e-6
   local margin = calm and 0 or reserve
   if (within or level * 10 >= full * 7) and level - cost >= margin and fits(at, margin) then
-    charge(tenant, sharer, own, lead, calls)
+    charge(tenant, sharer, own, before, calls)
     return 'share', charged
   end
 
@@ -204,7 +204,7 @@ local function decide()
   local when = slot_time(max(fair_wait, SOONEST))
   if more and when - at > HORIZON then return nil, when - at end
   local slot = give(when)
-  charge(tenant, sharer, own, lead, calls)
+  charge(tenant, sharer, own, before, calls)
   return nil, slot.at - at, slot
 end
 
@@ -212,7 +212,10 @@ end
 local verdict, wait, by, slot, charged = 0, 0, '-', nil, nil
 local in_flight = concurrency and call('ZCOUNT', base .. 'slots', '(' .. text(now), '+inf') or 0
 if not held then
-  if calls > capacity then
+  local pause = paused_for(base)
+  if pause > 0 then
+    verdict, wait = 4, pause
+  elseif calls > capacity then
     verdict, wait = 1, -1
   elseif concurrency and in_flight >= concurrency then
     verdict, wait = 2, -1

@@ -54,6 +54,7 @@ function verdict(order: Order, answer: string): Verdict {
   const uses = order.rules.map((_, i): Use => ({ used: numbers[3 * i + 1] ?? 0, resetMicros: numbers[3 * i + 2] ?? 0 }));
   if (code === -2) return { is: 'closed' };
   if (code === -1) return { is: 'unknown-ledger', uses };
+  if (code === -3) return { is: 'paused', waitMicros, uses };
   const shadowed = order.rules.filter((_, i) => numbers[3 * i] === 1);
   const by = order.rules[code - 1];
   return by

@@ -22,6 +22,7 @@ function verdict({ rules }: SharedOrder, answer: string): SharedVerdict {
   const uses = rules.length > 1 ? [bucket, { used: inFlight, resetMicros: 0 }] : [bucket];
   const share = { busyWeight, calls, resetMicros };
   const [by, priority = '-', ticket = '-'] = [words[2], words[9], words[10]];
+  if (code === 4) return { is: 'paused', waitMicros, uses, share };
   if (code === 0) return { is: 'admitted', by: by === '-' ? undefined : (by as 'slot' | 'share' | 'free'), uses, share };
   return {
     is: 'refused',

@@ -6,7 +6,8 @@
 --         bucket field capacity everyNs shadow | window kind limit - shadow | slots - limit - shadow
 --       then of each take: number of its spec, name, cost in millionths, ticket ('' = none); where the spec has windows, also
 --         day, its count, month, its count: the ledger's word, '' = unknown
--- Answer of each, ';' between them: verdict (0 admitted, n = refused by rule n, -1 unknown ledger, -2 the take was closed), microseconds to
+-- Answer of each, ';' between them: verdict (0 admitted, n = refused by rule n, -1 unknown ledger, -2 the take was closed, -3 the key is
+--       paused), microseconds to
 --       wait (-1 = for ever), then per rule: 1 when it would have refused in shadow mode, used, microseconds until nothing of it is used.
 local specs = {}
 for s = 1, num(ARGV[2]) do
@@ -17,6 +18,7 @@ for s = 1, num(ARGV[2]) do
     local rule = { kind = words[w], field = words[w + 1], limit = num(words[w + 2]), every = num(words[w + 3]), shadow = words[w + 4] == '1' }
     spec.rules[#spec.rules + 1] = rule
     if rule.kind == 'window' then spec.windows = true end
+    if rule.field == 'key' then spec.key = true end
   end
   specs[s] = spec
 end
@@ -174,6 +176,8 @@ local function step()
   -- as if the take were new, which it nearly always is
   local due = max(0, cost - (kept and kept.cost or 0))
   local verdict, wait = decide(nil, kept, due)
+  local pause = spec.key and paused_for(base) or 0
+  if pause > 0 and (verdict == 0 or (wait ~= -1 and pause > wait)) then verdict, wait = -3, pause end
   local remember = text(spec.remember + SLACK_MS)
   local new = verdict == 0 and call('SET', key, record(kept, due), 'PX', remember, 'NX')
   if not new then

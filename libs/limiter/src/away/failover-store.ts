@@ -93,6 +93,10 @@ export function failoverStore({ store, probe, timeoutMs, replicas, clock = syste
       await local.drop(slot);
       await ask(() => store.drop(slot));
     },
+    async pause(keyId, forMs) {
+      await local.pause(keyId, forMs);
+      await ask(() => store.pause(keyId, forMs));
+    },
     async inspectTenant(of) {
       const answer = await ask(() => store.inspectTenant(of));
       if (answer !== undefined) return answer.value;
