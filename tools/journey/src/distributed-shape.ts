@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { mintToken } from '@weir/access';
 import { startDistributed, startParts, type Distributed, type Parts } from '@weir/stack';
 import { LOGIN_PASSWORD, freshPrefix, servers } from '@weir/testing';
-import { SERVICES } from '@weir/tenancy';
+import { SERVICES, ensureDatabase, withoutLogin } from '@weir/tenancy';
 import { Client } from 'pg';
 import type { Running } from './journey';
 import { logsIn, tablesOf, topicsOf, type Trace } from './traces';
@@ -17,13 +17,21 @@ export const UNSETTLED_SOON = { WEIR_UNSETTLED_AFTER_MS: '5000', WEIR_UNSETTLED_
 export class DistributedShape {
   private readonly dataDir = mkdtempSync(join(tmpdir(), 'weir-journey-'));
   private readonly database = `weir_journey_${randomBytes(5).toString('hex')}`;
+  /** Of the cluster `eu`, where some tenants live. */
+  private clusterUrl: string | undefined;
   /** Before every topic and group. */
   readonly prefix = freshPrefix();
   private parts: Parts | undefined;
   private running: Distributed | undefined;
 
-  /** @param replicas of each service */
-  constructor(private readonly replicas = 1) {}
+  /**
+   * @param replicas of each service
+   * @param cluster whether there is another database, `eu`
+   */
+  constructor(
+    private readonly replicas = 1,
+    private readonly cluster = false,
+  ) {}
 
   get distributed(): Distributed {
     if (this.running === undefined) throw new Error('the distributed shape has not been started');
@@ -38,10 +46,12 @@ export class DistributedShape {
       dataDir: join(this.dataDir, 'parts'),
       environment: { WEIR_POSTGRES_ADMIN_URL: postgresUrl, WEIR_KAFKA_BROKERS: kafkaBrokers, WEIR_REDIS_URL: redisUrl, AWS_ENDPOINT_URL: kmsUrl, WEIR_KMS_KEY_ID: kmsKeyId },
     });
+    if (this.cluster) this.clusterUrl = await ensureDatabase(postgresUrl, `${this.database}_eu`);
+    const clusters = this.clusterUrl === undefined ? {} : { WEIR_CLUSTERS: JSON.stringify({ eu: withoutLogin(this.clusterUrl) }) };
     this.running = await startDistributed({
       parts: this.parts,
       dataDir: this.dataDir,
-      environment: { PATH: process.env['PATH'], WEIR_REDIS_PREFIX: prefix, WEIR_SIMULATOR_LATENCY_P50_MS: '0', ...UNSETTLED_SOON },
+      environment: { PATH: process.env['PATH'], WEIR_REDIS_PREFIX: prefix, WEIR_SIMULATOR_LATENCY_P50_MS: '0', ...UNSETTLED_SOON, ...clusters },
       operatorToken,
       replicas: Object.fromEntries(SERVICES.map((service) => [service, this.replicas])),
       database: this.database,
@@ -61,8 +71,10 @@ export class DistributedShape {
   /** All that the processes have written down: logs, metrics, tables, topics. */
   async everyTrace(): Promise<Trace[]> {
     const metrics = [...this.distributed.services.values()].flat().map(async ({ name, managementUrl }) => ({ where: `metrics ${name}`, text: await (await fetch(`${managementUrl}/metrics`)).text() }));
-    const [tables, topics, ...rest] = await Promise.all([tablesOf(this.distributed.databaseUrl), topicsOf(servers().kafkaBrokers, this.prefix), ...metrics]);
-    return [...logsIn(join(this.dataDir, 'logs')), ...tables, ...topics, ...rest];
+    const databases = [this.distributed.databaseUrl, ...(this.clusterUrl === undefined ? [] : [this.clusterUrl])];
+    const tables = await Promise.all(databases.map(tablesOf));
+    const [topics, ...rest] = await Promise.all([topicsOf(servers().kafkaBrokers, this.prefix), ...metrics]);
+    return [...logsIn(join(this.dataDir, 'logs')), ...tables.flat(), ...topics, ...rest];
   }
 
   async remove(): Promise<void> {
@@ -70,7 +82,7 @@ export class DistributedShape {
     await this.parts?.stop();
     const client = new Client({ connectionString: servers().postgresUrl });
     await client.connect();
-    await client.query(`drop database if exists ${this.database} with (force)`);
+    for (const name of [this.database, `${this.database}_eu`]) await client.query(`drop database if exists ${name} with (force)`);
     await client.end();
     rmSync(this.dataDir, { recursive: true, force: true });
   }

@@ -1,11 +1,12 @@
 import { SERVICES } from '@weir/tenancy';
 import { DistributedShape } from './distributed-shape';
+import { elsewhereSteps } from './elsewhere-steps';
 import { eventually } from './http';
 import { Journey } from './journey';
 import { journeySteps } from './steps';
 
 describe('the main job as separate services over Kafka, Redis, Postgres and KMS', () => {
-  const shape = new DistributedShape();
+  const shape = new DistributedShape(1, true);
   let journey: Journey;
 
   beforeAll(async () => {
@@ -14,6 +15,7 @@ describe('the main job as separate services over Kafka, Redis, Postgres and KMS'
   afterAll(() => shape.remove(), 60_000);
 
   journeySteps(() => journey);
+  elsewhereSteps(() => journey, 'eu');
 
   it('has had each of the six read records from Kafka, and each has said something there', async () => {
     for (const service of SERVICES) {

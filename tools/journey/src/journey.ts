@@ -22,7 +22,7 @@ const HYBRID_SECRET = 'tl_hybrid_0a1b2c3d4e5f6071';
  * and run in order.
  */
 export class Journey {
-  readonly tenants: { shared?: Tenant; byo?: Tenant; hybrid?: Tenant } = {};
+  readonly tenants: { shared?: Tenant; byo?: Tenant; hybrid?: Tenant; elsewhere?: Tenant } = {};
   /** Upstream secrets, by the id that Weir gave the key. */
   readonly secrets = new Map<string, string>();
 
@@ -40,7 +40,7 @@ export class Journey {
     return this.as(tenant, 'GET', `/tiklive/userinfo-by-username/?username=${username}`, options);
   }
 
-  of(mode: 'shared' | 'byo' | 'hybrid'): Tenant {
+  of(mode: keyof Journey['tenants']): Tenant {
     const tenant = this.tenants[mode];
     if (tenant === undefined) throw new Error(`the ${mode} tenant has not been made: an earlier step failed`);
     return tenant;
@@ -70,18 +70,24 @@ export class Journey {
     this.secrets.set(body.id, secret);
   }
 
-  /** From the request to a token, and, where the tenant can call already, to its first answer. */
-  async createTenant(keyMode: 'shared' | 'byo' | 'hybrid', plan: string): Promise<Tenant> {
+  /**
+   * From the request to a token, and, where the tenant can call already, to its first answer.
+   *
+   * @param cluster a database of its name is where the tenant lives; it is `elsewhere` then
+   */
+  async createTenant(keyMode: 'shared' | 'byo' | 'hybrid', plan: string, cluster?: string): Promise<Tenant> {
     const started = performance.now();
-    const made = await this.operator('POST', '/v1/tenants', { body: { slug: `journey-${keyMode}`, keyMode, plan }, headers: { prefer: 'wait=10', 'idempotency-key': `journey-${keyMode}` } });
+    const name = cluster === undefined ? keyMode : 'elsewhere';
+    const place = cluster === undefined ? {} : { placement: 'database', cluster };
+    const made = await this.operator('POST', '/v1/tenants', { body: { slug: `journey-${name}`, keyMode, plan, ...place }, headers: { prefer: 'wait=10', 'idempotency-key': `journey-${name}` } });
     expect({ status: made.status, operation: made.body?.status }).toEqual({ status: 202, operation: 'succeeded' });
     const id: string = made.body.tenant.id;
     const token = await this.operator('POST', `/v1/tenants/${id}/tokens`, { body: { role: 'owner', label: 'journey' } });
     expect(token.status).toBe(201);
     const tenant: Tenant = { id, token: token.body.token };
-    this.tenants[keyMode] = tenant;
+    this.tenants[name] = tenant;
     if (keyMode !== 'byo') {
-      await eventually(async () => expect((await this.call(tenant, `first.of.${keyMode}`)).status).toBe(200), 10_000);
+      await eventually(async () => expect((await this.call(tenant, `first.of.${name}`)).status).toBe(200), 10_000);
       tenant.firstCallMs = performance.now() - started;
     }
     return tenant;
