@@ -128,6 +128,8 @@ async function createApp({ process, services }: HostOptions): Promise<NestFastif
     requestTimeout: REQUEST_TIMEOUT_MS,
     genReqId: () => newId('req'),
     forceCloseConnections: 'idle',
+    // what comes on a connection that is open already is answered, and told that the connection ends: none is dropped
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 300 },
   } as ConstructorParameters<typeof FastifyAdapter>[0]);
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
