@@ -1,28 +1,26 @@
 import type { Clock } from '@weir/kernel';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { decided, decidedShared } from './decided';
 import type { LimiterStore, TakeRef } from './port';
 import { keptFor, keyOrder, keySlot, pauseMs, place, settledCredits, sharedOrder, standings, tenantOrder, type Order } from './rules';
 import { CLOSE, DROP, KEEP, PAUSE, runScript, type Arg } from './scripts';
-import { runTakes } from './take-batch';
+import { takeQueue } from './take-queue';
 import { runShared } from './take-shared';
 
 /**
- * The limiter of many processes: each step is one EVALSHA on keys of one hash slot (Redis 6.2 and later, Valkey). The connection is
- * the caller's; `close` leaves it open.
+ * The limiter of many processes: each step is one EVALSHA on keys of one hash slot (Redis 6.2 and later, Valkey), and of many steps at
+ * once those of one tick are one EVALSHA. The connection is the caller's; `close` leaves it open.
  *
  * @param options.prefix begins every key.
  * @param options.testClock ms; takes the place of Redis's own time, for tests that own the time.
  */
-export function redisLimiterStore(redis: Redis, options: { prefix: string; testClock?: Clock }): LimiterStore {
+export function redisLimiterStore(redis: Redis | Cluster, options: { prefix: string; testClock?: Clock }): LimiterStore {
   const { prefix, testClock } = options;
   const now = (): Arg => (testClock ? Math.round(testClock() * 1000) : '');
   const base = (slot: string): string => `${prefix}:${slot}:`;
 
-  async function take(order: Order) {
-    const [verdict] = await runTakes(redis, [{ order, mode: 'take' }], base, now());
-    return decided(order, verdict ?? { is: 'closed' });
-  }
+  const step = takeQueue(redis, base, now);
+  const take = async (order: Order) => decided(order, await step(order, 'take'));
 
   async function end(ref: TakeRef, cost: Arg): Promise<void> {
     const { slot, member } = place(ref);
@@ -30,8 +28,8 @@ export function redisLimiterStore(redis: Redis, options: { prefix: string; testC
   }
 
   async function inspect(order: Order) {
-    const [looked] = await runTakes(redis, [{ order, mode: 'look' }], base, now());
-    return looked === undefined || looked.is === 'closed' ? [] : standings(order.rules, looked.uses);
+    const looked = await step(order, 'look');
+    return looked.is === 'closed' ? [] : standings(order.rules, looked.uses);
   }
 
   return {

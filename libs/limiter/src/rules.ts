@@ -1,5 +1,5 @@
 import { AppError, invalid } from '@weir/kernel';
-import type { Bucket, KeyTake, LimitedBy, LimitName, Priority, Share, Standing, TakeRef, TenantTake } from './port';
+import type { Bucket, KeyTake, LimitedBy, LimitName, Priority, Share, Standing, TakeRef, TenantLimits, TenantTake } from './port';
 import { parsePeriod, type Period } from './periods';
 
 /**
@@ -76,28 +76,45 @@ const REMEMBER_SLACK_MS = 60_000;
 
 export function tenantOrder(take: TenantTake): Order {
   const { limits, ledger } = take;
-  const shadow = (limit: LimitName) => limits.shadow?.includes(limit) ?? false;
-  const rules: Rule[] = [bucketRule('tenant-bucket', 'tenant', limits.bucket, shadow('tenant-bucket'))];
-  const ofEndpoint = Object.hasOwn(limits.endpointBuckets ?? {}, take.endpoint)
-    ? limits.endpointBuckets?.[take.endpoint]
-    : undefined;
-  if (ofEndpoint) rules.push(bucketRule('endpoint-bucket', `endpoint:${name('endpoint', take.endpoint)}`, ofEndpoint, shadow('endpoint-bucket')));
-  if (limits.dailyCredits !== undefined) rules.push(windowRule('daily-quota', 'day', limits.dailyCredits, shadow('daily-quota')));
-  if (limits.monthlyCredits !== undefined) rules.push(windowRule('monthly-quota', 'month', limits.monthlyCredits, shadow('monthly-quota')));
-  for (const { period, credits } of limits.budgets ?? []) rules.push(windowRule('budget', period, credits, shadow('budget')));
-  if (limits.concurrency !== undefined) rules.push(slotsRule('concurrency', limits.concurrency, shadow('concurrency')));
   return {
     ...place({ slot: 'tenant', ...take }),
     cost: credits('cost', take.cost, MAX_COST),
     ...lease(limits.leaseMs),
     calls: 1,
     ticket: take.ticket === undefined ? undefined : name('ticket', take.ticket),
-    rules,
+    rules: rulesOf(limits, take.endpoint),
     seeds: {
       day: ledger && seed('day', ledger.day, ledger.dayCredits),
       month: ledger && seed('month', ledger.month, ledger.monthCredits),
     },
   };
+}
+
+/** Limits are made anew when a plan or an override changes, and not for each call. */
+const known = new WeakMap<TenantLimits, Map<string, readonly Rule[]>>();
+
+function rulesOf(limits: TenantLimits, endpoint: string): readonly Rule[] {
+  let ofEndpoints = known.get(limits);
+  if (!ofEndpoints) known.set(limits, (ofEndpoints = new Map()));
+  // an endpoint without a bucket of its own has the rules of all others like it
+  const key = Object.hasOwn(limits.endpointBuckets ?? {}, endpoint) ? endpoint : '';
+  let rules = ofEndpoints.get(key);
+  if (!rules) ofEndpoints.set(key, (rules = newRules(limits, endpoint)));
+  return rules;
+}
+
+function newRules(limits: TenantLimits, endpoint: string): readonly Rule[] {
+  const shadow = (limit: LimitName) => limits.shadow?.includes(limit) ?? false;
+  const rules: Rule[] = [bucketRule('tenant-bucket', 'tenant', limits.bucket, shadow('tenant-bucket'))];
+  const ofEndpoint = Object.hasOwn(limits.endpointBuckets ?? {}, endpoint)
+    ? limits.endpointBuckets?.[endpoint]
+    : undefined;
+  if (ofEndpoint) rules.push(bucketRule('endpoint-bucket', `endpoint:${name('endpoint', endpoint)}`, ofEndpoint, shadow('endpoint-bucket')));
+  if (limits.dailyCredits !== undefined) rules.push(windowRule('daily-quota', 'day', limits.dailyCredits, shadow('daily-quota')));
+  if (limits.monthlyCredits !== undefined) rules.push(windowRule('monthly-quota', 'month', limits.monthlyCredits, shadow('monthly-quota')));
+  for (const { period, credits } of limits.budgets ?? []) rules.push(windowRule('budget', period, credits, shadow('budget')));
+  if (limits.concurrency !== undefined) rules.push(slotsRule('concurrency', limits.concurrency, shadow('concurrency')));
+  return rules;
 }
 
 export function keyOrder(take: KeyTake): Order & Pick<SharedOrder, 'rules'> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { limiterUnavailable } from './errors';
 
 export interface Script {
@@ -23,7 +23,7 @@ export const DROP = script('prelude.lua', 'sharing.lua', 'drop.lua');
 export type Arg = string | number;
 
 /** @throws AppError `limiter-unavailable` */
-export async function runScript(redis: Redis, { sha, text }: Script, keys: readonly string[], args: readonly Arg[]): Promise<string> {
+export async function runScript(redis: Redis | Cluster, { sha, text }: Script, keys: readonly string[], args: readonly Arg[]): Promise<string> {
   try {
     const answer = await redis.evalsha(sha, keys.length, ...keys, ...args).catch((error: unknown) => {
       // a server that was restarted or failed over has forgotten its scripts; EVAL runs it and loads it again

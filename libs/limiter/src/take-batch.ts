@@ -1,26 +1,13 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { Verdict } from './decided';
 import type { Order, Rule, Seed, Use } from './rules';
 import { runScript, TAKE, type Arg } from './scripts';
 
 export type Mode = 'take' | 'look';
 
-/** Arguments of take.lua for any number of orders; equal specs are sent once. */
-export function takeArgs(orders: readonly { readonly order: Order; readonly mode: Mode }[]): Arg[] {
-  const specs = new Map<string, number>();
-  const takes: Arg[] = [];
-  for (const { order, mode } of orders) {
-    const spec = specOf(order, mode);
-    let number = specs.get(spec);
-    if (number === undefined) specs.set(spec, (number = specs.size + 1));
-    takes.push(number, order.member, order.cost, order.ticket ?? '');
-    if (order.rules.some(({ kind }) => kind === 'window')) takes.push(...seedArgs(order.seeds.day), ...seedArgs(order.seeds.month));
-  }
-  return [specs.size, ...specs.keys(), ...takes];
-}
-
+/** The orders, carried out one after the other by one script. @throws AppError `limiter-unavailable` */
 export async function runTakes(
-  redis: Redis,
+  redis: Redis | Cluster,
   orders: readonly { readonly order: Order; readonly mode: Mode }[],
   base: (slot: string) => string,
   now: Arg,
@@ -30,8 +17,32 @@ export async function runTakes(
   return orders.map(({ order }, i) => verdict(order, answers[i] ?? ''));
 }
 
-function specOf({ leaseMs, rememberMs, calls, rules }: Order, mode: Mode): string {
-  return `${mode} ${leaseMs} ${rememberMs} ${calls}${rules.map(ruleWords).join('')}`;
+/** Arguments of take.lua; equal specs are sent once. */
+function takeArgs(orders: readonly { readonly order: Order; readonly mode: Mode }[]): Arg[] {
+  const specs = new Map<string, number>();
+  const takes: Arg[] = [];
+  for (const { order, mode } of orders) {
+    const { words, windows } = wordsOf(order.rules);
+    const spec = `${mode} ${order.leaseMs} ${order.rememberMs} ${order.calls}${words}`;
+    let number = specs.get(spec);
+    if (number === undefined) specs.set(spec, (number = specs.size + 1));
+    takes.push(number, order.member, order.cost, order.ticket ?? '');
+    if (windows) takes.push(...seedArgs(order.seeds.day), ...seedArgs(order.seeds.month));
+  }
+  return [specs.size, ...specs.keys(), ...takes];
+}
+
+interface RuleWords {
+  readonly words: string;
+  readonly windows: boolean;
+}
+/** Of rules that were sent before: they change when a plan does. */
+const sent = new WeakMap<readonly Rule[], RuleWords>();
+
+function wordsOf(rules: readonly Rule[]): RuleWords {
+  let of = sent.get(rules);
+  if (!of) sent.set(rules, (of = { words: rules.map(ruleWords).join(''), windows: rules.some(({ kind }) => kind === 'window') }));
+  return of;
 }
 
 function ruleWords(rule: Rule): string {

@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { SharedVerdict } from './decided';
 import type { Priority } from './port';
 import type { SharedOrder, Use } from './rules';
 import { runScript, SHARE, type Arg } from './scripts';
 
-export async function runShared(redis: Redis, order: SharedOrder, base: string, now: Arg): Promise<SharedVerdict> {
+export async function runShared(redis: Redis | Cluster, order: SharedOrder, base: string, now: Arg): Promise<SharedVerdict> {
   const [{ capacity, everyNs }, slots] = order.rules;
   const { member, tenant, takeId, ticket = '', weight, priority, calls, leaseMs, rememberMs } = order;
   const rules = [capacity, everyNs, slots?.limit ?? ''];
