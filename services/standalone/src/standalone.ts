@@ -68,6 +68,8 @@ async function start(config: StandaloneConfig, environment: Environment, undo: U
     limiter,
     urlOf: database.urlOf,
     environment: {
+      // a real upstream has no such account: its statements are imported
+      ...(config.upstreamUrl === undefined ? { WEIR_UPSTREAM_LEDGER_URL: simulator.url } : {}),
       ...environment,
       WEIR_POSTGRES_MIGRATOR_URL: database.urlOf(MIGRATOR),
       WEIR_UPSTREAM_URL: config.upstreamUrl ?? simulator.url,

@@ -21,6 +21,8 @@ export function environmentOf(service: ServiceName, around: Surroundings): Envir
   const { parts, environment } = around;
   const url = loginUrl(around, loginOf(service));
   return {
+    // a real upstream has no such account: its statements are imported
+    ...(environment['WEIR_UPSTREAM_URL'] ? {} : { WEIR_UPSTREAM_LEDGER_URL: around.simulatorUrl }),
     ...settingsOf(environment),
     PATH: environment['PATH'],
     KAFKAJS_NO_PARTITIONER_WARNING: '1',
