@@ -1,5 +1,7 @@
 import yargs from 'yargs';
+import { budgets } from './commands/budgets';
 import { events } from './commands/events';
+import { invoices } from './commands/invoices';
 import { keyRotations } from './commands/key-rotations';
 import { keys } from './commands/keys';
 import { login } from './commands/login';
@@ -10,6 +12,7 @@ import { topics } from './commands/topics';
 import { tokens } from './commands/tokens';
 import { usage } from './commands/usage';
 import { verify } from './commands/verify';
+import { webhooks } from './commands/webhooks';
 import { actor, type Cli } from './context';
 import { BadNews, EXIT, Refused, Unreachable, UsageError } from './failures';
 import { Interrupted, type Io } from './io';
@@ -37,7 +40,7 @@ function parser(io: Io): Cli {
     .usage('$0 <command>\n\nMany tenants, one metered API. A client of the HTTP API alone.')
     .option('json', { type: 'boolean', default: false, describe: "The API's own JSON instead of tables", global: true })
     .option('url', { type: 'string', describe: 'Address of the API', global: true });
-  for (const commands of [tenants, tokens, keys, keyRotations, usage, events, parked, topics, migrations]) commands(cli, act);
+  for (const commands of [tenants, tokens, keys, keyRotations, usage, invoices, budgets, webhooks, events, parked, topics, migrations]) commands(cli, act);
   return login(verify(cli, io), io)
     .completion('completion', 'Print a completion script: weir completion >> ~/.bashrc')
     .example('$0 login --from .weir/standalone.json', 'after `npm start`')

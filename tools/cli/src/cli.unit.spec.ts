@@ -233,6 +233,41 @@ describe('a secret', () => {
   });
 });
 
+describe('money', () => {
+  const eur = (amount: string) => ({ amount, currency: 'EUR' });
+  const body = () => JSON.parse(heard.at(-1)?.body ?? '{}') as object;
+
+  it('an invoice is a table of its lines and a total', async () => {
+    const line = { item: 'credits', description: 'Credits', from: '2026-10-01', to: '2026-10-31', quantity: '2345', unitPrice: eur('4.00'), per: 1000, share: null, amount: eur('9.38') };
+    answers = () => ({ body: { number: 'INV-000001', status: 'final', period: '2026-10', total: eur('9.38'), lines: [line] } });
+    const { out } = await weir(['invoices', 'show', 'inv_1', '-t', 'ten_1'], { env: env() });
+    expect(out).toContain('credits  Credits      2026-10-01  2026-10-31  2345      4.00 EUR    1000  -      9.38 EUR');
+    expect(out).toContain('INV-000001  2026-10  9.38 EUR');
+  });
+
+  it('a run that fails for a tenant says whose and why, and exits with 1', async () => {
+    answers = () => ({ body: { period: '2026-10', drafted: 0, finalized: 3, unchanged: 1, failed: [{ tenantId: 'ten_9', code: 'mixed-currencies', detail: 'two' }] } });
+    const { code, err } = await weir(['invoices', 'run', '2026-10'], { env: env() });
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('ten_9: mixed-currencies: two') });
+    expect(body()).toEqual({ period: '2026-10', draft: false, reissue: false });
+  });
+
+  it('an amount to credit is a number and a currency; anything else is a usage error', async () => {
+    answers = () => ({ body: { number: 'CN-000001', period: '2026-10', total: eur('-1.50'), lines: [] } });
+    expect((await weir(['invoices', 'credit', 'inv_1', '-t', 'ten_1', '--amount', '1.50EUR', '--reason', 'outage'], { env: env() })).code).toBe(0);
+    expect(body()).toEqual({ reason: 'outage', amount: eur('1.50') });
+    expect((await weir(['invoices', 'credit', 'inv_1', '-t', 'ten_1', '--amount', 'a lot', '--reason', 'outage'], { env: env() })).code).toBe(2);
+  });
+
+  it('a budget’s thresholds are percents or credits', async () => {
+    answers = ({ body: sent }) => ({ body: { ...(JSON.parse(sent) as object), usedCredits: 1, remainingCredits: 99, forecastCredits: null } });
+    const { out } = await weir(['budgets', 'set', 'all', '100', '-t', 'ten_1', '--hard', '--warn-at', '80%,90'], { env: env() });
+    expect(body()).toEqual({ name: 'all', limitCredits: 100, period: 'month', projectId: null, hard: true, forecast: true, thresholds: [{ percent: 80 }, { credits: 90 }] });
+    expect(out).toContain('80%, 90');
+    expect((await weir(['budgets', 'set', 'all', '100', '-t', 'ten_1', '--warn-at', 'often'], { env: env() })).code).toBe(2);
+  });
+});
+
 describe('help', () => {
   it('names every command, has examples and the exit codes', async () => {
     const { code, out } = await weir(['--help']);

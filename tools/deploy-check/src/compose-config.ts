@@ -2,7 +2,7 @@ import { judged, skipped, type Outcome } from './check';
 import { ROOT } from './repository';
 import { find, run, trouble } from './tools';
 
-const SECRETS = { POSTGRES_PASSWORD: 'given', WEIR_LOGIN_PASSWORD: 'given', WEIR_OPERATOR_TOKEN: 'given' };
+const SECRETS = { POSTGRES_PASSWORD: 'given', WEIR_LOGIN_PASSWORD: 'given', WEIR_OPERATOR_TOKEN: 'given', WEIR_WEBHOOK_KEY: 'given' };
 
 /** Compose itself reads the file: its schema, anchors, dependencies and interpolation. No engine is asked. */
 export async function composeConfig(): Promise<Outcome> {

@@ -8,6 +8,7 @@ export function newSecrets(): string {
     `POSTGRES_PASSWORD=${password()}`,
     `WEIR_LOGIN_PASSWORD=${password()}`,
     `WEIR_OPERATOR_TOKEN=${mintToken({ mode: 'live' }).token}`,
+    `WEIR_WEBHOOK_KEY=${randomBytes(32).toString('hex')}`,
     '',
   ].join('\n');
 }

@@ -16,8 +16,12 @@ describe('secrets for a .env', () => {
     }
   });
 
+  test('the key of webhooks is one that metering takes', () => {
+    expect(parsed()['WEIR_WEBHOOK_KEY']).toMatch(/^[0-9a-f]{64}$/);
+  });
+
   test('no two runs share one', () => {
     const [one, other] = [Object.values(parsed()), Object.values(parsed())];
-    expect(new Set([...one, ...other]).size).toBe(6);
+    expect(new Set([...one, ...other]).size).toBe(8);
   });
 });

@@ -17,7 +17,7 @@ export const ROUTES: readonly Route[] = [
   ...to('rate-limiter', '/v1/tenants/{t}/limits', '/v1/upstream-keys/{k}/shares', '/v1/limits'),
   ...to('key-vault', '/v1/tenants/{t}/upstream-keys', '/v1/tenants/{t}/kms-key', '/v1/upstream-keys', '/v1/key-rotations'),
   ...to('metering', '/v1/tenants/{t}/usage', '/v1/tenants/{t}/calls', '/v1/tenants/{t}/quota', '/v1/tenants/{t}/billing'),
-  ...to('metering', '/v1/tenants/{t}/invoices', '/v1/tenants/{t}/budgets', '/v1/tenants/{t}/webhooks'),
+  ...to('metering', '/v1/tenants/{t}/invoices', '/v1/tenants/{t}/ledger', '/v1/tenants/{t}/budgets', '/v1/tenants/{t}/webhooks'),
   ...to('metering', '/v1/usage', '/v1/invoice-runs', '/v1/reconciliations'),
   ...to('audit-ledger', '/v1/tenants/{t}/events', '/v1/tenants/{t}/audit', '/v1/tenants/{t}/subjects', '/v1/tenants/{t}/legal-hold', '/v1/tenants/{t}/erasure-receipts'),
   ...to('audit-ledger', '/v1/platform/events', '/v1/platform/audit'),

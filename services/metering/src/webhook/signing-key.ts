@@ -13,12 +13,13 @@ const BYTES = 32;
  */
 export function openSigningKey({ key, file }: { key: string | undefined; file: string }): Buffer {
   if (key !== undefined) return parsed(key, 'WEIR_WEBHOOK_KEY');
-  mkdirSync(dirname(file), { recursive: true });
   try {
+    mkdirSync(dirname(file), { recursive: true });
     // whoever is first makes it; all others read what the first one made
     writeFileSync(file, randomBytes(BYTES).toString('hex'), { mode: 0o600, flag: 'wx' });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new AppError('bad-configuration', 'invalid', `bad configuration: set WEIR_WEBHOOK_KEY, since ${file} cannot be made: ${(error as Error).message}`);
   }
   return parsed(readFileSync(file, 'utf8').trim(), file);
 }
