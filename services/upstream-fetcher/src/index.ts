@@ -27,6 +27,8 @@ import { openTables } from './tables';
 import { createBreaker } from './upstream/breaker';
 import { createDriftWatch } from './upstream/drift-watch';
 import { keyRest } from './upstream/key-rest';
+import { restAsHeard } from './limits/rest-as-heard';
+import { statedRates } from './upstream/stated-rates';
 import { retryBudget } from './upstream/retry-budget';
 import { countDemand } from './usage/demand';
 import { createJournal } from './usage/journal';
@@ -84,6 +86,8 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       stopping: stopping.signal,
       leaseMs: config.upstreamTimeoutMs * ATTEMPTS_AT_MOST + LONGEST_WAIT_MS + LEASE_SLACK_MS,
     });
+    const rest = keyRest(clock);
+    restAsHeard(tables.ceilings, rest, clock);
     const fetch = createFetch({
       admission,
       envelope,
@@ -91,7 +95,10 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       upstreams: upstreams.byCatalog,
       timeoutMs: config.upstreamTimeoutMs,
       breaker: createBreaker(clock),
-      rest: keyRest(clock),
+      rest,
+      rates: statedRates(),
+      // the slot of the key tells all processes at once; its ceiling's record says it again
+      pauseKey: (keyId, ms) => void limiter.store.pause(keyId, ms).catch(onError),
       drift: createDriftWatch({
         journal,
         clock,

@@ -7,6 +7,8 @@ export interface Received {
   readonly status: number;
   readonly contentType: string | undefined;
   readonly retryAfter: string | undefined;
+  /** Of a header that says how many calls the key is granted. */
+  readonly statedRate?: string | undefined;
   /** Decompressed. */
   readonly body: Buffer;
 }

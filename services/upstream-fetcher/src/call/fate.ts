@@ -36,7 +36,7 @@ export const signalled = (
   { call, candidate: { key }, keyVersion }: Attempt,
   at: number,
   signal: UpstreamSignal['signal'],
-  retryAfterMs: number | null = null,
+  heard: Partial<Pick<UpstreamSignal, 'retryAfterMs' | 'statedPerMinute'>> = {},
 ): OutgoingRecord =>
   signalRecord({
     eventId: newUuid(at),
@@ -46,7 +46,8 @@ export const signalled = (
     tenantId: call.tenant.id,
     signal,
     endpoint: call.endpoint.id,
-    retryAfterMs,
+    retryAfterMs: null,
     requestId: call.requestId,
     at,
+    ...heard,
   });

@@ -1,5 +1,6 @@
 import { AppError } from '@weir/kernel';
 import { retryAfterSeconds, type Refused } from '@weir/limiter';
+import { upstreamRateLimited } from '../errors';
 
 const UNKNOWN_LEDGER_RETRY_S = 1;
 /** Where no time is known at which it would be admitted: when its limit is whole again, and no sooner than this. */
@@ -12,6 +13,7 @@ export function refusedBy({ limitedBy, policy, retryAfterMs, limits }: Refused, 
       retryAfter: UNKNOWN_LEDGER_RETRY_S,
     });
   }
+  if (limitedBy === 'upstream') return upstreamRateLimited(retryAfterMs ?? HOPELESS_MS);
   const named = limits.find(({ name }) => name === policy);
   const waitMs = retryAfterMs ?? Math.max(named?.resetMs ?? 0, HOPELESS_MS);
   return new AppError('rate-limited', 'rate-limited', `Refused by ${limitedBy}. Wait as long as Retry-After says.`, {

@@ -5,6 +5,7 @@ import type { FetcherMetrics } from '../metrics';
 import type { Breaker } from '../upstream/breaker';
 import type { DriftWatch } from '../upstream/drift-watch';
 import type { KeyRest } from '../upstream/key-rest';
+import type { StatedRates } from '../upstream/stated-rates';
 import type { Journal } from '../usage/journal';
 import { usageRecord } from '../usage/records';
 import type { Attempt } from './attempt';
@@ -33,6 +34,9 @@ export interface SettleParts {
   readonly journal: Journal;
   readonly breaker: Breaker;
   readonly rest: KeyRest;
+  readonly rates: StatedRates;
+  /** Lets no process call with the key for so long. */
+  readonly pauseKey: (keyId: string, ms: number) => void;
   readonly drift: DriftWatch;
   readonly metrics: FetcherMetrics;
   readonly clock: Clock;
@@ -49,7 +53,7 @@ const SHORT_WAIT_MS = 1_000;
  * 'unsettled' in time, and reconciliation decides it. The tenant had no answer and does not pay for it.
  */
 export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Reply) => Outcome {
-  const { journal, breaker, rest, drift, metrics, clock, random } = parts;
+  const { journal, breaker, rest, rates, pauseKey, drift, metrics, clock, random } = parts;
 
   return function settle(attempt, reply) {
     const { call, candidate } = attempt;
@@ -79,6 +83,8 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
     const now = clock();
     const verdict = classify(catalog, endpoint, received, now);
     if (verdict.is !== 'failed') breaker.succeeded(key.id, endpoint.id);
+    const stated = rates.news(key.id, received.statedRate);
+    if (stated !== undefined) journal.write(signalled(attempt, now, 'rate-stated', { statedPerMinute: stated }));
 
     switch (verdict.is) {
       case 'answer':
@@ -96,10 +102,11 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
         return { is: 'next', error: verdict.is === 'depleted' ? ownKeyDepleted() : ownKeyInvalid() };
       case 'rate-limited': {
         pay(attempt, status, 0, 0);
-        const { ms, stated } = verdict.retryAfter;
-        journal.write(signalled(attempt, now, 'rate-limited', ms));
+        const { ms, stated: believed } = verdict.retryAfter;
+        journal.write(signalled(attempt, now, 'rate-limited', { retryAfterMs: ms }));
+        pauseKey(key.id, ms);
         const error = upstreamRateLimited(ms);
-        if (stated && ms <= SHORT_WAIT_MS) return { is: 'again', error, pauseMs: ms + random() * 100, orElse: 'next' };
+        if (believed && ms <= SHORT_WAIT_MS) return { is: 'again', error, pauseMs: ms + random() * 100, orElse: 'next' };
         rest.pause(key.id, ms);
         return { is: 'next', error };
       }

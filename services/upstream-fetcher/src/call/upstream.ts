@@ -128,6 +128,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       status: this.status,
       contentType: this.header('content-type'),
       retryAfter: this.header('retry-after'),
+      statedRate: this.header('ratelimit-policy') ?? this.header('x-ratelimit-limit'),
       body,
     };
   }
