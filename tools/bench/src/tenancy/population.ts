@@ -13,6 +13,8 @@ export interface Population {
   readonly migrator: Pool;
   servicePool(max: number): Pool;
   provision(tenant: TenantId): Promise<unknown>;
+  /** So many more, in the pooled schema. */
+  addPooled(count: number): Promise<TenantId[]>;
   /** Takes the newcomers away again, so that every turn finds as many as the one before. */
   purge(tenants: readonly TenantId[]): Promise<void>;
   close(): Promise<void>;
@@ -61,6 +63,11 @@ export async function openPopulation(ground: Ground, name: string, size: number)
     migrator,
     servicePool: (max) => open(urlOf('weir_tenant_registry'), max),
     provision: (tenant) => provision(tenant, 'schema'),
+    async addPooled(count) {
+      const pooled = Array.from({ length: count }, () => newId('ten'));
+      for (const tenant of pooled) await provision(tenant, 'pooled');
+      return pooled;
+    },
     purge: async (newcomers) => {
       for (const tenant of newcomers) await purge(tenant);
     },

@@ -15,6 +15,7 @@ export const tenancy: Bench = {
     const many = await openPopulation(ground, 'many', MANY);
     const peopled = await openPopulation(ground, 'roles', 0);
     const roles = await addRoles(peopled.admin, ROLES);
+    const pooled = await peopled.addPooled(MANY);
 
     const plain = plainTransaction('begin, two selects, commit', many);
     const createFew = creating(`create a tenant, ${FEW} there`, few);
@@ -29,7 +30,8 @@ export const tenancy: Bench = {
         setRole(`SET ROLE, ${ROLES} roles`, peopled, roles),
         createFew,
         createMany,
-        visiting(`one session in ${MANY} tenants`, many),
+        visiting(`one session in ${MANY} tenants`, many, many.tenants),
+        visiting(`one session in ${MANY} tenants, pooled`, peopled, pooled),
         // last of what needs the release as it is: after it the schemas are ahead of it
         nothing,
         migrating(`a column over ${FEW} schemas, 2 workers`, few, releases, 2),
