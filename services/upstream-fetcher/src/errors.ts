@@ -119,3 +119,6 @@ export const quoteExceeded = (credits: number, maxCredits: number) =>
   new AppError('quote-exceeded', 'conflict', `The job would cost ${credits} credits; maxCredits allows ${maxCredits}. It was not made.`, {
     details: { credits, maxCredits },
   });
+
+export const tooManySchedules = (most: number) =>
+  new AppError('too-many-schedules', 'conflict', `A tenant has ${most} refresh schedules at most. Remove one, or give one more targets.`);

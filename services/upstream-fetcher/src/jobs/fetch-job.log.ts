@@ -4,8 +4,7 @@ import type { CommandContext, Decide, TenantId, TokenId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import type { KeyOwner } from '../call/key-choice';
 import { cancel, create, deleteResults, fetchJob, finish, start, type FetchJob, type NewJob, type Sums } from './fetch-job';
-import type { JobItem } from './job-form';
-import { addItems, cancelItems, NOTHING_YET, progressOf, type Progress } from './job-items';
+import { addItems, cancelItems, NOTHING_YET, progressOf, type NewItem, type Progress } from './job-items';
 import { endTurn, removeTurn, setTurn } from './job-turns';
 
 /** What is kept of a new job beside its event. */
@@ -15,7 +14,7 @@ export interface JobRow {
   readonly maxAgeMs: number | undefined;
   readonly quotedFinish: string | null;
   readonly keyOwner: KeyOwner;
-  readonly items: readonly JobItem[];
+  readonly items: readonly NewItem[];
   readonly callsLeft: number;
 }
 

@@ -1,9 +1,12 @@
-import type { Access, Principal } from '@weir/access';
+import type { Principal } from '@weir/access';
 import { idFrom, type CommandContext, type TenantId } from '@weir/kernel';
+import { pseudonymsOf } from '@weir/subjects';
 import type { Catalog } from '@weir/upstream-catalog';
 import type { UnitOfWork } from '@weir/tenancy';
 import { activeTenant, type Caller } from '../call/access';
 import { jobNotFound, quoteExceeded } from '../errors';
+import type { SubjectKeys } from '../subject/subject-keys';
+import { subjectsAsked } from '../subject/subjects-in';
 import type { Tables } from '../tables';
 import type { FetchJobLog } from './fetch-job.log';
 import { checkItems, type JobBody } from './job-form';
@@ -14,9 +17,9 @@ import { callsOf, type Quote, type QuoteRequest } from './quote';
 export interface JobsParts {
   readonly log: FetchJobLog;
   readonly work: UnitOfWork;
-  readonly access: Access;
   readonly tables: Tables;
   readonly catalog: Catalog;
+  readonly subjectKeys: SubjectKeys;
   readonly quote: (request: QuoteRequest) => Promise<Quote>;
 }
 
@@ -47,11 +50,12 @@ export class FetchJobs {
 
   /** @throws AppError as {@link quote}; `quote-exceeded` (409) when it is higher than `maxCredits` */
   async create(caller: Caller, body: JobBody, context: CommandContext, origin?: Origin): Promise<JobView> {
-    const { log, catalog, quote } = this.parts;
+    const { log, catalog, quote, subjectKeys } = this.parts;
     const tenant = caller.tenant.id;
     const items = checkItems(catalog, body);
     const quoted = await quote({ caller, items, ...timesOf(body) });
     if (body.maxCredits !== undefined && quoted.credits.expected > body.maxCredits) throw quoteExceeded(quoted.credits.expected, body.maxCredits);
+    const key = await subjectKeys.of(tenant);
     const jobId = origin?.jobId ?? idFrom('job', `${tenant}/${context.commandId}`, context.at);
     await log.create(
       tenant,
@@ -71,7 +75,7 @@ export class FetchJobs {
         maxAgeMs: timesOf(body).maxAgeMs,
         quotedFinish: quoted.finishesAt,
         keyOwner: quoted.key,
-        items,
+        items: items.map((item) => ({ ...item, subjects: pseudonymsOf(key, subjectsAsked(item.endpoint, item.query)) })),
         callsLeft: callsOf(items),
       },
       context,

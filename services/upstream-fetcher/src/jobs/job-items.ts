@@ -3,6 +3,11 @@ import type { Sql } from '@weir/tenancy';
 import type { Sums } from './fetch-job';
 import type { JobItem } from './job-form';
 
+export interface NewItem extends JobItem {
+  /** Whom it asks about, as erasure names them. */
+  readonly subjects: readonly string[];
+}
+
 /** A page of an item, as a worker takes it. */
 export interface PendingItem {
   readonly item: number;
@@ -24,12 +29,19 @@ export interface ItemAnswer {
 }
 
 /** In a tenant's transaction, as all below. */
-export async function addItems(sql: Sql, tenant: TenantId, jobId: string, items: readonly JobItem[]): Promise<void> {
+export async function addItems(sql: Sql, tenant: TenantId, jobId: string, items: readonly NewItem[]): Promise<void> {
   await sql.query(
-    `insert into fetch_job_items (tenant_id, job_id, item, page, pages, endpoint, query, state)
-     select $1, $2, n, 1, pages, endpoint, query, 'pending'
-     from unnest($3::int[], $4::text[], $5::text[]) with ordinality as given(pages, endpoint, query, n)`,
-    [tenant, jobId, items.map(({ pages }) => pages), items.map(({ endpoint }) => endpoint.id), items.map(({ query }) => query)],
+    `insert into fetch_job_items (tenant_id, job_id, item, page, pages, endpoint, query, state, subjects)
+     select $1, $2, n, 1, pages, endpoint, query, 'pending', string_to_array(subjects, ' ')
+     from unnest($3::int[], $4::text[], $5::text[], $6::text[]) with ordinality as given(pages, endpoint, query, subjects, n)`,
+    [
+      tenant,
+      jobId,
+      items.map(({ pages }) => pages),
+      items.map(({ endpoint }) => endpoint.id),
+      items.map(({ query }) => query),
+      items.map(({ subjects }) => subjects.join(' ')),
+    ],
   );
 }
 
@@ -58,10 +70,10 @@ export async function keepAnswer(
   );
   if (next === undefined) return;
   await sql.query(
-    `insert into fetch_job_items (tenant_id, job_id, item, page, pages, endpoint, query, state)
-     select tenant_id, job_id, $3, $4, $5, $6, $7, 'pending' from fetch_jobs
+    `insert into fetch_job_items (tenant_id, job_id, item, page, pages, endpoint, query, state, subjects)
+     select tenant_id, job_id, $3, $4, $5, $6, $7, 'pending', $8 from fetch_jobs
      where tenant_id = $1 and job_id = $2 and status in ('waiting', 'running') on conflict do nothing`,
-    [tenant, jobId, item, page + 1, pages, endpoint, next],
+    [tenant, jobId, item, page + 1, pages, endpoint, next, answer.subjects],
   );
 }
 

@@ -50,21 +50,23 @@ export class JobTurns {
   /**
    * Those that are due and nobody holds, the oldest first and one of a tenant: its jobs run one after the other, so that more jobs are
    * no larger share.
+   *
+   * @param inHand what this worker works on already: not its own once more, when it was too busy to renew in time
    */
-  async take(lease: string, atMost: number): Promise<Turn[]> {
+  async take(lease: string, atMost: number, inHand: readonly string[]): Promise<Turn[]> {
     const taken = await this.work.inEveryControl(
       (sql) =>
         sql.query<Row>(
           `update job_turns t set lease = $1, lease_until = now() + $2 * interval '1 ms'
            from (select tenant_id, job_id from job_turns j
-                 where due_at <= now() and (lease_until is null or lease_until < now())
+                 where due_at <= now() and (lease_until is null or lease_until < now()) and job_id <> all ($4)
                    and (ended or not exists (
                      select from job_turns o where o.tenant_id = j.tenant_id and o.job_id <> j.job_id and not o.ended
                        and (o.lease_until > now() or (o.due_at <= now() and (o.due_at, o.job_id) < (j.due_at, j.job_id)))))
                  order by due_at limit $3 for update skip locked) due
            where t.tenant_id = due.tenant_id and t.job_id = due.job_id
            returning t.tenant_id, t.job_id, t.ended`,
-          [lease, this.leaseMs, atMost],
+          [lease, this.leaseMs, atMost, inHand],
         ),
       this.onError,
     );

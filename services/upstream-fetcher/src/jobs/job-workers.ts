@@ -24,23 +24,23 @@ export function startJobWorkers(parts: WorkersParts): { stop(): Promise<void> } 
   const { turns, atOnce, everyMs, onError } = parts;
   const stopping = new AbortController();
   const lease = newUuid();
-  const held = new Set<Promise<void>>();
+  const held = new Map<string, Promise<void>>();
   const looking = look();
   return {
     stop: async () => {
       stopping.abort();
       await looking;
-      await Promise.all(held);
+      await Promise.all(held.values());
     },
   };
 
   async function look(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const taken = held.size < atOnce ? await turns.take(lease, atOnce - held.size).catch((error: Error) => (onError(error), [])) : [];
+      const taken = held.size < atOnce ? await turns.take(lease, atOnce - held.size, [...held.keys()]).catch((error: Error) => (onError(error), [])) : [];
       for (const turn of taken) {
         const holding = hold(turn).catch((error: Error) => onError(error));
-        held.add(holding);
-        void holding.then(() => held.delete(holding));
+        held.set(turn.jobId, holding);
+        void holding.then(() => held.delete(turn.jobId));
       }
       if (taken.length === 0) await sleep(everyMs, stopping.signal);
     }

@@ -7,6 +7,10 @@ import type { ResponseCache } from '../call/cache';
 import type { DataPlane } from '../call/call';
 import type { SubjectKeys } from '../subject/subject-keys';
 import type { Tables } from '../tables';
+import { RefreshSchedulesController } from '../schedule/refresh-schedules.http';
+import { RefreshSchedules } from '../schedule/refresh-schedules.service';
+import { startScheduleClock } from '../schedule/schedule-clock';
+import { comingBacklogs } from '../schedule/schedule-rows';
 import { FetchJobLog } from './fetch-job.log';
 import { FetchJobsController } from './fetch-jobs.http';
 import { FetchJobs } from './fetch-jobs.service';
@@ -39,9 +43,9 @@ export interface OpenJobs {
 
 const DAY_MS = 86_400_000;
 
-/** Bulk fetches: their routes, and the workers that carry them out. */
+/** Bulk fetches and what makes them by the clock: their routes, and the loops that carry them out. */
 export function openJobs({ runtime, config, tables, catalog, dataPlane, cache, subjectKeys, random, onError }: JobsSurroundings): OpenJobs {
-  const { work, events, access, clock } = runtime;
+  const { work, events, clock } = runtime;
   const keepMs = config.jobResultsDays * DAY_MS;
   const log = new FetchJobLog(events, work, keepMs);
   const turns = new JobTurns(work, config.jobLeaseMs, onError);
@@ -52,18 +56,24 @@ export function openJobs({ runtime, config, tables, catalog, dataPlane, cache, s
     const found = await cache.read(call, undefined);
     return found?.fresh === true ? found.kept.fetchedAt : undefined;
   };
-  const backlogs = async () => (await turns.backlogs()).map((backlog) => ({ ...backlog, from: 0 }));
+  const backlogs = async () => [...(await turns.backlogs()).map((backlog) => ({ ...backlog, from: 0 })), ...(await comingBacklogs(work, onError))];
   const quote = createQuote({ tables, catalog, keysOf: dataPlane.keysOf, cachedAt, backlogs, clock });
-  const jobs = new FetchJobs({ log, work, access, tables, catalog, quote });
+  const jobs = new FetchJobs({ log, work, tables, catalog, subjectKeys, quote });
 
-  const contextOf = ({ jobId }: Turn, action: string): CommandContext => {
+  const schedules = new RefreshSchedules({ events, work, catalog, jobs, keysOf: dataPlane.keysOf, subjectKeys, clock });
+
+  const context = (action: string, of: string): CommandContext => {
     const at = clock();
-    return { actor: { type: 'service', id: 'upstream-fetcher' }, commandId: `${action}/${jobId}`, at, action, requestId: newId('req', at) };
+    return { actor: { type: 'service', id: 'upstream-fetcher' }, commandId: `${action}/${of}`, at, action, requestId: newId('req', at) };
   };
+  const contextOf = ({ jobId }: Turn, action: string) => context(action, jobId);
   return {
     jobs,
-    controllers: [FetchJobsController],
-    providers: [{ provide: FetchJobs, useValue: jobs }],
+    controllers: [FetchJobsController, RefreshSchedulesController],
+    providers: [
+      { provide: FetchJobs, useValue: jobs },
+      { provide: RefreshSchedules, useValue: schedules },
+    ],
     start() {
       const { jobConcurrency: concurrency, jobPatienceMs: patienceMs, jobsAtOnce: atOnce, jobLeaseMs: leaseMs, jobsEveryMs: everyMs } = config;
       const run = createRunner({ dataPlane, tables, catalog, log, work, subjectKeys, clock, random, concurrency, patienceMs, longestMs: keepMs, contextOf });
@@ -73,6 +83,14 @@ export function openJobs({ runtime, config, tables, catalog, dataPlane, cache, s
       };
       const workers = startJobWorkers({ turns, run, log, callsLeft, atOnce, leaseMs, everyMs, contextOf, onError });
       runtime.onStop(() => workers.stop());
+      const ticking = startScheduleClock({
+        schedules,
+        work,
+        everyMs,
+        contextOf: ({ scheduleId, at }) => context('refresh-schedule', `${scheduleId}/${at}`),
+        onError,
+      });
+      runtime.onStop(() => ticking.stop());
     },
   };
 }
