@@ -1,6 +1,6 @@
 import { applyDecorators, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
-import { ApiBearerAuth, ApiOperation } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiExtension, ApiOperation } from '@nestjs/swagger';
 import type { Access, Need } from '@weir/access';
 import { AppError, parseId, notFound, type TenantId } from '@weir/kernel';
 import type { WeirRequest } from './request';
@@ -9,7 +9,7 @@ const NEEDS = 'weir:needs';
 
 /** Who may call a route, and what the reference says of it. A route without it is refused: nothing is open by oversight. */
 export const Needs = (need: Need | 'nobody', summary: string): MethodDecorator & ClassDecorator =>
-  applyDecorators(SetMetadata(NEEDS, need), ApiOperation({ summary }), ApiBearerAuth());
+  applyDecorators(SetMetadata(NEEDS, need), ApiOperation({ summary }), ApiExtension('x-weir-needs', need), ApiBearerAuth());
 
 export class AccessGuard implements CanActivate {
   constructor(
