@@ -1,7 +1,10 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { PLATFORM } from '@weir/kernel';
+import { PLATFORM, newId, type TenantId } from '@weir/kernel';
 import { freshDatabase, type TestDatabase } from '@weir/testing';
+import { collectBundle } from './bundle';
+import { SERVICES, loginOf } from './names';
 import { createPool } from './pool';
+import { provisioner } from './provisioning';
 import { unitOfWork } from './unit-of-work';
 
 /** Between a service and its database; silent, it passes nothing on and closes nothing, as a network that lost its other half. */
@@ -70,5 +73,41 @@ describe('a database that falls silent', () => {
     });
     await expect(slow).rejects.toMatchObject({ code: 'database-unavailable', category: 'unavailable' });
     await pool.end();
+  });
+});
+
+describe('a session that idles in a transaction', () => {
+  let database: TestDatabase;
+  beforeAll(async () => void (database = await freshDatabase()), 60_000);
+  afterAll(() => database.drop());
+
+  it('E4 delays no other tenant and is cut off by a timeout, which every login has: what it held is free then, and it has changed nothing', async () => {
+    const migrator = createPool({ url: database.migratorUrl, name: 'spec/migrator', max: 1 });
+    const { provision } = provisioner(migrator, collectBundle());
+    const [idle, other] = [newId('ten'), newId('ten')];
+    for (const tenant of [idle, other]) await provision(tenant, 'pooled');
+    const { rows } = await migrator.query<{ logins: string }>(
+      `select count(*) as logins from pg_roles where rolname = any ($1) and 'idle_in_transaction_session_timeout=15s' = any (rolconfig)`,
+      [SERVICES.map(loginOf)],
+    );
+    expect(Number(rows[0]?.logins)).toBe(SERVICES.length);
+
+    const lost: Error[] = [];
+    const pool = createPool({ url: database.urlOf('metering'), name: 'spec', max: 3, onError: (error) => void lost.push(error) });
+    const work = unitOfWork(pool, 'metering');
+    const move = (tenant: TenantId) => work.inTenant(tenant, (sql) => sql.query('update log_heads set state_seq = state_seq + 1 where tenant_id = $1 returning state_seq', [tenant]));
+    const client = await pool.connect();
+    client.on('error', (error) => void lost.push(error));
+    await client.query('begin');
+    await client.query('select weir.enter($1)', [idle]);
+    await client.query('update log_heads set state_seq = 99 where tenant_id = $1', [idle]);
+    const waiting = move(idle);
+    expect((await move(other)).rows).toEqual([{ state_seq: '1' }]);
+    // fifteen seconds are long for a test
+    await client.query("set local idle_in_transaction_session_timeout = '200ms'");
+    expect((await waiting).rows).toEqual([{ state_seq: '1' }]);
+    expect(String(lost[0])).toMatch(/idle-in-transaction timeout/);
+    client.release(true);
+    await Promise.all([pool.end(), migrator.end()]);
   });
 });

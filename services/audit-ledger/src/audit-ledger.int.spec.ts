@@ -569,6 +569,15 @@ describe('access', () => {
     }
   });
 
+  it('R4 the service does not start with a login that is a superuser, owns the tables, or bypasses row security', async () => {
+    const bypassing = Object.assign(new URL(database.adminUrl), { username: 'weir_spec_bypassing', password: 'spec' }).href;
+    await superuser.query(`do $$ begin create role weir_spec_bypassing login bypassrls password 'spec'; exception when duplicate_object then null; end $$`);
+    for (const [url, because] of [[database.adminUrl, /is a superuser/], [database.migratorUrl, /owns tables/], [bypassing, /has BYPASSRLS/]] as const) {
+      const starting = startTestService(definition, { database, environment: { WEIR_POSTGRES_URL: url, WEIR_POSTGRES_DIRECT_URL: url } });
+      await expect(starting).rejects.toMatchObject({ code: 'privileged-login', message: expect.stringMatching(because) });
+    }
+  });
+
   it('the service cannot write an event in the name of another, nor change one', async () => {
     const tenant = await tenantWith(3);
     const own = new Postgres({ connectionString: database.urlOf('audit-ledger') });
