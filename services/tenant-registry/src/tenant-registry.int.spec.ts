@@ -66,7 +66,7 @@ describe('a tenant', () => {
     expect(done.body.tenant).toMatchObject({ slug: 'looked-at', status: 'active', keyMode: 'hybrid', plan: { id: 'pro', version: 1 }, placement: 'schema' });
   });
 
-  it('has a slug of its own: a second is refused, and so are names that look like something else', async () => {
+  it('R7 has a slug of its own: a second is refused, and so are names that look like something else', async () => {
     await newTenant({ slug: 'mine' });
     expect(await ask('POST', '/tenants', { body: { slug: 'mine' } })).toMatchObject({ status: 409, body: { code: 'slug-taken' } });
     for (const slug of ['"; drop schema public', 'pg_temp', 'a'.repeat(64), 'аcme', 'Acme', '-a', 'a b', '']) {
