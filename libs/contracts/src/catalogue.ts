@@ -12,11 +12,12 @@ import * as plan from './plan';
 import * as presence from './presence';
 import * as quota from './quota';
 import * as reconciliation from './reconciliation';
+import * as subject from './subject';
 import * as tenant from './tenant';
 import * as upstreamKey from './upstream-key';
 import * as usage from './usage';
 
-const modules: Record<string, unknown>[] = [tenant, apiToken, plan, upstreamKey, limitPolicy, keyCeiling, quota, usage, demand, presence, catalogDrift, billing, budget, reconciliation, audit, fetchJob];
+const modules: Record<string, unknown>[] = [tenant, apiToken, plan, upstreamKey, limitPolicy, keyCeiling, quota, usage, demand, presence, catalogDrift, billing, budget, reconciliation, audit, fetchJob, subject];
 
 const isContract = (value: unknown): value is Contract =>
   typeof value === 'object' && value !== null && 'schema' in value && 'topic' in value && 'type' in value;

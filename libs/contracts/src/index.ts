@@ -36,3 +36,4 @@ export { type ReconciliationEvent } from './reconciliation';
 export { type AuditEvent } from './audit';
 export { type FetchJobEvent, type RefreshScheduleEvent } from './fetch-job';
 export { catalogDrift, type CatalogDrift } from './catalog-drift';
+export { subjectSuppressionState, type SubjectEvent, type SubjectSuppressionState } from './subject';

@@ -25,6 +25,7 @@ const THINGS = [
   'billing',
   'fetch-job',
   'audit',
+  'subject',
 ] as const;
 
 export type Thing = (typeof THINGS)[number];

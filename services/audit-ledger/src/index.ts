@@ -4,6 +4,8 @@ import { EventSearchConsumer, EventSearchIndex } from './events/event-search.pro
 import { EventsController } from './events/events.http';
 import { ExportController } from './export/export.http';
 import { LogExport } from './export/log-export';
+import { Erasures } from './subjects/erasures.service';
+import { ErasuresController } from './subjects/erasures.http';
 import { VerificationController } from './verification/verification.http';
 import { VerificationService } from './verification/verification.service';
 import { Witness, WitnessConsumer } from './witness/witness';
@@ -23,11 +25,12 @@ export const definition: ServiceDefinition<object> = {
     return {
       module: {
         module: AuditLedgerModule,
-        controllers: [EventsController, ExportController, VerificationController, WitnessConsumer, EventSearchConsumer],
+        controllers: [EventsController, ExportController, VerificationController, ErasuresController, WitnessConsumer, EventSearchConsumer],
         providers: [
           { provide: EventSearch, useValue: search },
           { provide: EventSearchIndex, useValue: index },
           { provide: Witness, useValue: witness },
+          { provide: Erasures, useValue: new Erasures(work, events) },
           { provide: LogExport, useValue: new LogExport(work, search, witness, clock) },
           { provide: VerificationService, useValue: new VerificationService(work, events, search, witness) },
         ],
