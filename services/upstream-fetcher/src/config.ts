@@ -25,6 +25,7 @@ export interface FetcherConfig extends CatalogConfig, KeyEncryptionConfig, Limit
   readonly staleIfErrorS: number;
   readonly limiterTimeoutMs: number;
   readonly replicas: number;
+  readonly demandEveryMs: number;
   readonly holdTimeoutMs: number;
   readonly usageBacklog: number;
 }
@@ -69,6 +70,7 @@ export const settings: Settings<FetcherConfig> = {
     50,
     { min: 1, max: 1_000 },
   ),
+  demandEveryMs: integer('WEIR_DEMAND_EVERY_MS', 'How often it is published who asked which key for how much', 15_000, { min: 50, max: 60_000 }),
   replicas: integer(
     'WEIR_REPLICAS',
     'Processes of this service at least, among which limits are divided while Redis is away; more are heard of by their heartbeats',

@@ -69,7 +69,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
 
     const usageBus = openUsageBus({ bus, config, health: runtime.health, registry, onError });
     const journal = createJournal({ bus: usageBus, holdTimeoutMs: config.holdTimeoutMs, backlog: config.usageBacklog, onError });
-    const demand = countDemand(journal, clock);
+    const demand = countDemand(journal, clock, config.demandEveryMs);
     const flights = createFlights<Landed>();
     const metrics = createMetrics(registry, { waiting: () => journal.waiting, flights: () => flights.size });
 

@@ -5,14 +5,18 @@ import { kafkaBus, postgresBus, type Bus, type OutgoingRecord } from '@weir/bus'
 import {
   TOPICS,
   apiTokenState,
+  budgetState,
   keyCeilingState,
+  limitPolicyState,
   planState,
   quotaState,
   tenantState,
   upstreamKeyState,
   usage,
+  type BudgetUse,
   type Contract,
   type KeyCeilingState,
+  type LimitOverride,
   type PlanState,
   type PlanTerms,
   type Role,
@@ -76,6 +80,10 @@ export interface RunningFetcher {
   removeKey(key: UpstreamKeyState): Promise<void>;
   changeKey(key: UpstreamKeyState, change: Partial<UpstreamKeyState>): Promise<void>;
   setCeiling(ceiling: Pick<KeyCeilingState, 'keyId' | 'perMinute' | 'burst' | 'concurrency'>): Promise<void>;
+  /** What the rate-limiter would publish of a tenant. */
+  setPolicy(tenant: SpecTenant, ...overrides: readonly Partial<LimitOverride>[]): Promise<void>;
+  /** What metering would publish of its budgets. */
+  setBudgets(tenant: SpecTenant, ...budgets: readonly Partial<BudgetUse>[]): Promise<void>;
   request(path: string, headers?: Record<string, string>): Promise<CallAnswer>;
   /** All records of a topic until now, parsed by its contract. */
   records<S extends z.ZodType>(contract: Contract<string, S>): Promise<z.infer<S>[]>;
@@ -176,6 +184,8 @@ export async function startFetcher({
     quotaState,
     upstreamKeyState,
     keyCeilingState,
+    limitPolicyState,
+    budgetState,
   ] as readonly Contract[]) {
     process.states.table(contract).onChange((key) => waiting.get(`${contract.topic}/${key}`)?.());
   }
@@ -287,6 +297,26 @@ export async function startFetcher({
     changeKey: (key, change) => publish(upstreamKeyState, key.id, { ...key, ...change }),
     setCeiling: (ceiling) =>
       publish(keyCeilingState, ceiling.keyId, { owner: PLATFORM, configured: ceiling, loweredAt: null, pausedUntil: null, ...ceiling }),
+
+    setPolicy: ({ id }, ...overrides) =>
+      publish(limitPolicyState, id, {
+        tenantId: id,
+        overrides: overrides.map((one) => ({ name: 'tenant-bucket', limit: null, refillPerSecond: null, expiresAt: null, shadow: false, ...one })),
+      }),
+    setBudgets: ({ id }, ...budgets) =>
+      publish(budgetState, id, {
+        tenantId: id,
+        budgets: budgets.map((one, i) => ({
+          budgetId: `bud_${i}`,
+          projectId: null,
+          period: 'day' as const,
+          of: utcDay(Date.now()),
+          limitCredits: 0,
+          usedCredits: 0,
+          hard: true,
+          ...one,
+        })),
+      }),
 
     usageOf: async ({ id }) => (await records(usage)).filter(({ tenantId }) => tenantId === id),
 

@@ -25,32 +25,39 @@ export interface DemandCount {
   waited(tenantId: TenantId, keyId: string, ms: number): void;
   /** A shadow policy would have refused it. */
   shadowed(tenantId: TenantId, keyId: string, limit: string): void;
-  /** Publishes the minute so far and stops. */
+  /** Publishes what has been counted so far and stops. */
   stop(): void;
 }
 
-export function countDemand(journal: Journal, clock: Clock): DemandCount {
+/** @param everyMs how often what was counted is published; of a minute, several records add up */
+export function countDemand(journal: Journal, clock: Clock, everyMs: number): DemandCount {
   let counts = new Map<string, Counted>();
   let minute = minuteOf(clock());
+  let until = untilOf(minute);
+
+  function untilOf(start: number): number {
+    return Math.min(clock() + everyMs, start + MINUTE_MS);
+  }
 
   function publish(): void {
     for (const counted of counts.values()) journal.write(demandRecord({ eventId: newUuid(), minute, ...counted }));
     counts = new Map();
     minute = minuteOf(clock());
+    until = untilOf(minute);
   }
 
   function of(tenantId: TenantId, keyId: string): Counted {
-    if (clock() >= minute + MINUTE_MS) publish();
+    if (clock() >= until) publish();
     const name = `${tenantId}/${keyId}`;
     let counted = counts.get(name);
     if (counted === undefined) counts.set(name, (counted = nothing(tenantId, keyId)));
     return counted;
   }
 
-  // an idle process publishes its last minute too
+  // an idle process publishes what came last, too
   const timer = setInterval(() => {
-    if (clock() >= minute + MINUTE_MS) publish();
-  }, 5_000).unref();
+    if (clock() >= until) publish();
+  }, Math.min(everyMs, 5_000)).unref();
 
   return {
     admitted: (tenantId, keyId) => void of(tenantId, keyId).admitted++,
