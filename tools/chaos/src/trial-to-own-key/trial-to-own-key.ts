@@ -25,7 +25,7 @@ export const trialToOwnKey: Scenario = {
     const database = new Client({ connectionString: weir.databaseUrl });
     await database.connect();
     try {
-      const ground = await prepare(weir, operatorOf(weir.url, operatorToken));
+      const ground = await prepare(weir, operatorToken);
       const byKey = await switchUnderLoad(ground, weir, database, times, 'by the first active key', 'hybrid', ({ tenant, keyId, secret }) =>
         ground.operator('POST', `/v1/tenants/${tenant}/upstream-keys/${keyId}/versions`, { key: secret }),
       );
@@ -44,6 +44,7 @@ export const trialToOwnKey: Scenario = {
 
 interface Ground {
   readonly operator: Operator;
+  readonly setCeiling: (keyId: string) => Promise<unknown>;
   readonly simulatorUrl: string;
 }
 
@@ -54,11 +55,15 @@ interface Trial {
   readonly secret: string;
 }
 
-async function prepare(weir: Distributed, operator: Operator): Promise<Ground> {
-  const ground = { operator, simulatorUrl: weir.simulator.url };
+async function prepare(weir: Distributed, token: string): Promise<Ground> {
+  const operator = operatorOf(weir.url, token);
+  const limiter = operatorOf(weir.service('rate-limiter').url, token);
+  // it hears of a key a moment after the vault has it
+  const setCeiling = (keyId: string) => until(() => limiter('PUT', `/v1/upstream-keys/${keyId}/ceiling`, UNLIMITED).then(() => true, () => false), (set) => set);
+  const ground = { operator, setCeiling, simulatorUrl: weir.simulator.url };
   await known(ground, 'chaos-platform');
   const platform = await operator('POST', '/v1/upstream-keys', { key: 'chaos-platform', label: 'chaos' });
-  await operator('PUT', `/v1/upstream-keys/${platform.id}/ceiling`, UNLIMITED);
+  await setCeiling(platform.id as string);
   for (const [id, keyModes, trialDays] of [['chaos-trial', ['shared', 'byo', 'hybrid'], 14], ['chaos-own', ['byo'], null]] as const) {
     const bucket = { capacity: 1e5, refillPerSecond: 1e4 };
     await operator('POST', '/v1/plans', {
@@ -85,7 +90,7 @@ async function onTrial(ground: Ground, keyMode: string): Promise<Trial> {
   const tenant = made.tenantId as TenantId;
   const { token } = await operator('POST', `/v1/tenants/${tenant}/tokens`, { role: 'owner' });
   const key = await operator('POST', `/v1/tenants/${tenant}/upstream-keys`, { key: 'of-nobody-upstream' });
-  await operator('PUT', `/v1/upstream-keys/${key.id}/ceiling`, UNLIMITED);
+  await ground.setCeiling(key.id as string);
   await known(ground, secret);
   return { tenant, token, keyId: key.id, secret };
 }
@@ -104,7 +109,7 @@ async function switchUnderLoad(
   if (keyMode === 'shared') await ground.operator('POST', `/v1/tenants/${trial.tenant}/upstream-keys/${trial.keyId}/versions`, { key: trial.secret });
   const { url } = weir.service('upstream-fetcher');
   await until(
-    () => fetch(`${url}/tiklive/userid/?username=first-${keyMode}`, { headers: { authorization: `Bearer ${trial.token}` } }).then(({ status }) => status),
+    () => fetch(`${url}/tiklive/userid/?username=first_${keyMode}`, { headers: { authorization: `Bearer ${trial.token}` } }).then(({ status }) => status),
     (status) => status === 200,
   );
   const load = new Load(url, trial.token, PER_SECOND, (n) => `/tiklive/userid/?username=${keyMode}_${n}`);
