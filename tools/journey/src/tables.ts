@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 
-/** What comes and goes by itself: leases, marks of what is under way, answers kept for retries, demand, use and balances of platform keys, which are told in their own time. */
-const VOLATILE = [/^weir\.(news|relay_checkpoints|idempotency_keys)$/, /^weir_rate_limiter\.demand$/, /_key_(use|balances)$/, /^weir_bus\./];
+/** What comes and goes by itself: leases, marks of what is under way, answers kept for retries, demand, use and balances of platform keys, which are told in their own time, and what the upstream says. */
+const VOLATILE = [/^weir\.(news|relay_checkpoints|idempotency_keys)$/, /^weir_rate_limiter\.demand$/, /_key_(use|balances)$/, /^weir_metering\.(statement_sources|statement_lines|reconciliations|discrepancies)$/, /^weir_bus\./];
 
 /** Every row of every table of a database, as text, in an order that depends on nothing but the rows. */
 export async function everyRow(databaseUrl: string): Promise<Map<string, string[]>> {

@@ -106,6 +106,28 @@ describe('the bus as an operator has it in hand', () => {
     for (const message of await parked()) await journey.operator('POST', `/v1/parked/${message.id}/drop`, { headers: { 'weir-reason': 'spec' } });
   });
 
+  it('E13 lets a service that is told to stop amid its work finish, commit and leave its groups at once; what it had not taken is there when it is back', async () => {
+    const { id } = journey.of('shared');
+    await drained();
+    const before = await chargedTo(id);
+    const records = Array.from({ length: 300 }, () => {
+      const requestId = newId('req');
+      return { topic: USAGE_TOPIC, key: `${id}/${requestId}`, value: Buffer.from(JSON.stringify({ ...usageOf(id, requestId), chargedCredits: 1 })), headers: { 'content-type': 'application/json' } };
+    });
+    const publishing = records.map((record) => bus.publish([record]));
+    const metering = shape.distributed.service('metering');
+    await Promise.all([...publishing, metering.stop()]);
+    const admin = client().admin();
+    await admin.connect();
+    // one that did not say goodbye would be waited for, for as long as a session lasts
+    const { groups } = await admin.describeGroups([`${prefix}weir.metering.usage`]);
+    await admin.disconnect();
+    expect(groups.map(({ state, members }) => ({ state, members: members.length }))).toEqual([{ state: 'Empty', members: 0 }]);
+    await metering.start();
+    await drained();
+    expect(await chargedTo(id)).toBe(before + 300);
+  }, 60_000);
+
   describe('all topics of which are wiped', () => {
     let tables: Map<string, string[]>;
     let states: Map<string, string>;
