@@ -5,6 +5,7 @@ export interface MeteringConfig {
   readonly unsettledEveryMs: number;
   readonly upstreamLedgerUrl: string | undefined;
   readonly reconcileEveryMs: number;
+  readonly reconcileAfterMs: number;
   readonly usageCheckEveryMs: number;
   readonly usageKeptMonths: number;
   readonly usageLargeRows: number;
@@ -25,6 +26,7 @@ export const settings: Settings<MeteringConfig> = {
   unsettledEveryMs: integer('WEIR_UNSETTLED_EVERY_MS', 'How often to look for such holds, ms', 5_000, { min: 10 }),
   upstreamLedgerUrl: optionalText('WEIR_UPSTREAM_LEDGER_URL', "Where the upstream's own account can be read: the simulator. A real upstream's statements are imported"),
   reconcileEveryMs: integer('WEIR_RECONCILE_EVERY_MS', "How often our records are compared with the upstream's account, ms", 60_000, { min: 10 }),
+  reconcileAfterMs: integer('WEIR_RECONCILE_AFTER_MS', 'How old a call is when it is compared: usage may wait for a broker that is away for as long, ms', 900_000, { min: 0 }),
   usageCheckEveryMs: integer('WEIR_USAGE_CHECK_EVERY_MS', 'How often sums of usage are compared with their records, ms', 21_600_000, { min: 10 }),
   usageKeptMonths: integer('WEIR_USAGE_KEPT_MONTHS', 'Whole months before this one of which each record of usage is kept; sums and invoices are kept for ever', 25, { min: 2, max: 1_200 }),
   usageLargeRows: integer('WEIR_USAGE_PARTITION_ROWS', "From how many records on a tenant's own table of them is partitioned by month", 20_000_000, { min: 1 }),

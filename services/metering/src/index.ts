@@ -94,6 +94,7 @@ export const definition: ServiceDefinition<MeteringConfig> = {
       ledger: config.upstreamLedgerUrl === undefined ? undefined : upstreamLedger(config.upstreamLedgerUrl),
       clock,
       settledWithinMs: config.unsettledAfterMs,
+      compareAfterMs: config.reconcileAfterMs,
       everyMs: config.reconcileEveryMs,
       onFinding: (source, finding) => {
         metrics.found(finding);

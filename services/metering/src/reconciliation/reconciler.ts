@@ -25,6 +25,8 @@ export interface ReconcilerParts {
   readonly clock: Clock;
   /** How long after a call the upstream lists it at the latest, and its settlement has come or never will, ms. */
   readonly settledWithinMs: number;
+  /** How old a call must be to be compared: usage that waits for a broker is on its way and no difference, ms. */
+  readonly compareAfterMs: number;
   /** Shorter spans are not compared, ms. */
   readonly everyMs: number;
   readonly onFinding: (source: string, finding: Finding) => void;
@@ -81,7 +83,7 @@ export class Reconciler {
       if (source?.coversTo === undefined) return false;
       const complete = source.coversTo - this.parts.settledWithinMs;
       const decided = await this.parts.holds.decide(sql, source, complete);
-      const span = await this.spanOf(sql, source, complete);
+      const span = await this.spanOf(sql, source, Math.min(complete, this.parts.clock() - this.parts.compareAfterMs));
       if (span === undefined && decided.length === 0) return false;
       const compared = span === undefined ? NOTHING : await this.compareSpan(sql, source, span);
       const findings = [...decided, ...compared.findings];

@@ -48,6 +48,7 @@ const reconcilerOf = (settledWithinMs = 0) =>
     ledger: upstreamLedger(simulator.url),
     clock: systemClock,
     settledWithinMs,
+    compareAfterMs: settledWithinMs,
     everyMs: 1,
     onFinding: () => undefined,
     onError: fail,
@@ -141,6 +142,7 @@ describe('reconciliation with the upstream’s own account', () => {
     expect(found.get('unknown-attempt')).toMatchObject({ tenantId: null, requestId: 'req_nobody_knows', ourCredits: 0, upstreamCredits: credits });
     expect(found.get('unknown-attempt')?.explanation).toContain(`…${KEY.slice(-4)}`);
     expect([...found.keys()].sort()).toEqual(['credits-differ', 'not-listed', 'unknown-attempt']);
+    expect(await service.open()).toEqual({ undecidedHolds: 0, openDifferences: 3 });
     expect(await events(other, 'usage.discrepancy-found')).toHaveLength(1);
     expect(await events(tenantId, 'usage.discrepancy-found')).toMatchObject([{ class: 'not-listed', requestId: unlisted }]);
     expect(await events('ten_platform', 'usage.discrepancy-found')).toMatchObject([{ class: 'unknown-attempt' }]);
@@ -161,7 +163,7 @@ describe('reconciliation with the upstream’s own account', () => {
     const lines = [right, wrong].map(({ requestId }, index) => ({ line: index + 1, at, credits: 2, requestId: `${requestId}/1` }));
     await service.import({ source: 'november', keyId: 'key_platform', lines: lines.slice(0, 1) });
     await service.import({ source: 'november', keyId: 'key_platform', lines, covers });
-    const reconciler = new Reconciler({ work: database.work, holds: new HoldDecisions(database.work, ledger, fail), ledger: undefined, clock: systemClock, settledWithinMs: 0, everyMs: 1, onFinding: () => undefined, onError: fail });
+    const reconciler = new Reconciler({ work: database.work, holds: new HoldDecisions(database.work, ledger, fail), ledger: undefined, clock: systemClock, settledWithinMs: 0, compareAfterMs: 0, everyMs: 1, onFinding: () => undefined, onError: fail });
     await reconciler.once();
     expect((await discrepancies()).map(({ class: name, requestId, ourCredits, upstreamCredits }) => [name, requestId, ourCredits, upstreamCredits])).toEqual(
       expect.arrayContaining([

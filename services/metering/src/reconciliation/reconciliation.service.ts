@@ -8,6 +8,10 @@ import { comparedSoFar, ensureSource, keepLines, readSoFar, sources } from './st
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+const FORGET = `
+  delete from discrepancies d using reconciliations r
+  where r.id = d.reconciliation_id and r.source = $1 and r.span_to > to_timestamp($2 / 1000.0) and d.decision is null`;
+
 export class ReconciliationService {
   constructor(private readonly work: UnitOfWork) {}
 
@@ -41,11 +45,12 @@ export class ReconciliationService {
     });
   }
 
-  /** @throws AppError `not-found` */
+  /** What was open of the time from then on is found again, if it is still so. @throws AppError `not-found` */
   again(source: string, from: number): Promise<{ source: string }> {
     return this.work.inControl(async (sql) => {
       if (!(await sources(sql)).some((one) => one.source === source)) throw notFound('source');
       await comparedSoFar(sql, source, from);
+      await sql.query(FORGET, [source, from]);
       return { source };
     });
   }

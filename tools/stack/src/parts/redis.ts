@@ -39,7 +39,8 @@ async function asProcess({ environment, durable, ledger, ...context }: PartConte
   const command = await redisServer(context.cache, context.progress);
   const dir = join(context.dataDir, 'redis');
   mkdirSync(dir, { recursive: true });
-  const port = await freePort();
+  // one that is started again is to be found where it was
+  const port = await freePort(Number(environment['WEIR_STACK_REDIS_PORT'] ?? 0));
   const keeping = ['--save', '', '--appendonly', durable ? 'yes' : 'no'];
   const child = await startChild({
     name: 'redis',
