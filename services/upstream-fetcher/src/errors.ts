@@ -122,3 +122,6 @@ export const quoteExceeded = (credits: number, maxCredits: number) =>
 
 export const tooManySchedules = (most: number) =>
   new AppError('too-many-schedules', 'conflict', `A tenant has ${most} refresh schedules at most. Remove one, or give one more targets.`);
+
+export const subjectErased = () =>
+  new AppError('subject-erased', 'forbidden', 'This person was erased for this tenant and is not fetched again. GET /v1/tenants/{t}/erasure-receipts/{id} shows the erasure.');

@@ -4,8 +4,9 @@ import type { Redis } from 'ioredis';
 import { BentoCache, bentostore } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
 import { redisDriver } from 'bentocache/drivers/redis';
-import { PLATFORM, type Clock } from '@weir/kernel';
+import { PLATFORM, type Clock, type TenantId } from '@weir/kernel';
 import type { Answer } from './answer';
+import { namesInMemory, namesInRedis } from './cache-names';
 import type { Call } from './context';
 
 /** An answer that may be served again. */
@@ -23,9 +24,17 @@ export interface Found {
 
 /** Step 4, the half of it that outlives a call. Trouble with the cache is a miss, never an error. */
 export interface ResponseCache {
+  /** Nothing is ever kept. */
+  readonly empty: boolean;
   /** @param maxAgeMs what the caller accepts, with nothing older in any case; undefined: what the catalog says */
   read(call: Call, maxAgeMs: number | undefined): Promise<Found | undefined>;
   keep(call: Call, answer: KeptAnswer): Promise<void>;
+  /**
+   * Removes a tenant's answers, and those that tenants share, where `matches` says so: rare, since it looks at each of them.
+   *
+   * @returns how many; rejects when the store is away
+   */
+  forget(tenant: TenantId, matches: (endpointId: string, query: string, body: Buffer) => boolean): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -54,6 +63,12 @@ export function cacheName({ tenant, plan, mode, keys, endpoint, query }: Call): 
   return `${whose}/${endpoint.id}?${query}`;
 }
 
+/** The endpoint and the query of a name. */
+function askedIn(name: string): [endpointId: string, query: string] {
+  const end = name.indexOf('?');
+  return [name.slice(name.lastIndexOf('/', end) + 1, end), name.slice(end + 1)];
+}
+
 export interface CacheOptions {
   readonly clock: Clock;
   readonly prefix: string;
@@ -66,8 +81,10 @@ export interface CacheOptions {
 }
 
 export const noCache: ResponseCache = {
+  empty: true,
   read: () => Promise.resolve(undefined),
   keep: () => Promise.resolve(),
+  forget: () => Promise.resolve(0),
   close: () => Promise.resolve(),
 };
 
@@ -85,8 +102,11 @@ export function createResponseCache({ clock, prefix, redis, maxBytes, staleIfErr
     stores: { answers: redis === undefined ? memory() : shared(redis) },
     l2CircuitBreakerDuration: '2s',
   });
+  const names = redis === undefined ? namesInMemory() : namesInRedis(redis, `${prefix}:answer:`);
 
   return {
+    empty: false,
+
     async read(call, maxAgeMs) {
       const lifetimeMs = call.endpoint.lifetimeSeconds * 1_000;
       const freshMs = Math.min(maxAgeMs ?? Infinity, lifetimeMs);
@@ -110,10 +130,26 @@ export function createResponseCache({ clock, prefix, redis, maxBytes, staleIfErr
       if (lifetimeSeconds === 0 || body.length > LARGEST_BYTES) return;
       try {
         const value: Entry = { ...(await packed(body)), contentType, fetchedAt };
-        await cache.set({ key: cacheName(call), value, ttl: lifetimeSeconds * 1_000 + staleIfErrorMs });
+        const key = cacheName(call);
+        names.added(key);
+        await cache.set({ key, value, ttl: lifetimeSeconds * 1_000 + staleIfErrorMs });
       } catch (error) {
         onError(error);
       }
+    },
+
+    async forget(tenant, matches) {
+      let forgotten = 0;
+      for await (const key of names.of([tenant, PLATFORM])) {
+        const entry = await cache.get<Entry | undefined>({ key });
+        if (entry === undefined || entry === null) names.gone(key);
+        else if (matches(...askedIn(key), unpacked(entry))) {
+          await cache.delete({ key });
+          names.gone(key);
+          forgotten++;
+        }
+      }
+      return forgotten;
     },
 
     close: async () => cache.disconnectAll(),

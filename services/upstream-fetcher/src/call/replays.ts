@@ -1,6 +1,7 @@
 import { sleep, type RequestId, type TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { idempotencyInProgress, idempotencyKeyReused, idempotencyNotReplayable } from '../errors';
+import { anySuppressed } from '../subject/suppressions';
 import type { Answer } from './answer';
 import type { KeyOwner } from './key-choice';
 
@@ -94,14 +95,18 @@ export class Replays {
 
   /** @returns false when another call has taken the key meanwhile: this one was taken for dead, and its answer is not the key's */
   async keep(claim: Claim, { status, contentType, body, credits, keyOwner, fetchedAt, unpublished, subjects }: ToKeep): Promise<boolean> {
-    const { rowCount } = await this.work.inTenant(claim.tenant, (sql) =>
-      sql.query(
+    const { rowCount } = await this.work.inTenant(claim.tenant, async (sql) => {
+      const erased = await anySuppressed(sql, claim.tenant, subjects);
+      return sql.query(
         `update call_replays set done_at = now(), status = $4, content_type = $5, body = $6, credits = $7, key_owner = $8, fetched_at = $9,
                 unpublished = $10, subjects = $11, expires_at = now() + interval '${KEPT_FOR}'
          where ${HELD}`,
-        [...held(claim), status, contentType, body ?? null, credits, keyOwner, new Date(fetchedAt), unpublished.length === 0 ? null : JSON.stringify(unpublished), subjects],
-      ),
-    );
+        [
+          ...[...held(claim), status, contentType, erased ? null : (body ?? null), credits, keyOwner, new Date(fetchedAt)],
+          ...[unpublished.length === 0 ? null : JSON.stringify(unpublished), erased ? [] : subjects],
+        ],
+      );
+    });
     return rowCount === 1;
   }
 

@@ -1,5 +1,6 @@
 import type { TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
+import { anySuppressed } from '../subject/suppressions';
 import type { Sums } from './fetch-job';
 import type { JobItem } from './job-form';
 
@@ -63,12 +64,17 @@ export async function keepAnswer(
   answer: ItemAnswer,
   next: string | undefined,
 ): Promise<void> {
+  // somebody in it has been erased while it was fetched: it is paid for, and nobody's to read
+  const suppressed = await anySuppressed(sql, tenant, answer.subjects);
   await sql.query(
-    `update fetch_job_items set state = 'done', request_id = $5, status = $6, credits = $7, cache = $8, body = $9, subjects = $10, fetched_at = $11,
-       error = null where tenant_id = $1 and job_id = $2 and item = $3 and page = $4 and state in ('pending', 'cancelled')`,
-    [tenant, jobId, item, page, answer.requestId, answer.status, answer.credits, answer.cache, answer.body, answer.subjects, new Date(answer.fetchedAt)],
+    `update fetch_job_items set state = $5, request_id = $6, status = $7, credits = $8, cache = $9, body = $10, subjects = $11, fetched_at = $12,
+       error = $13 where tenant_id = $1 and job_id = $2 and item = $3 and page = $4 and state in ('pending', 'cancelled')`,
+    [
+      ...[tenant, jobId, item, page, suppressed ? 'failed' : 'done', answer.requestId, answer.status, answer.credits, answer.cache],
+      ...[suppressed ? null : answer.body, suppressed ? [] : answer.subjects, new Date(answer.fetchedAt), suppressed ? 'subject-erased' : null],
+    ],
   );
-  if (next === undefined) return;
+  if (next === undefined || suppressed) return;
   await sql.query(
     `insert into fetch_job_items (tenant_id, job_id, item, page, pages, endpoint, query, state, subjects)
      select tenant_id, job_id, $3, $4, $5, $6, $7, 'pending', $8 from fetch_jobs
@@ -86,7 +92,8 @@ export async function keepFailure(
   failure: { readonly requestId: string; readonly error: string; readonly over: boolean },
 ): Promise<void> {
   await sql.query(
-    `update fetch_job_items set tries = tries + 1, error = $5, request_id = $6, state = case when $7 then 'failed' else state end
+    `update fetch_job_items set tries = tries + 1, error = $5, request_id = $6, state = case when $7 then 'failed' else state end,
+       query = case when $5 = 'subject-erased' then '' else query end
      where tenant_id = $1 and job_id = $2 and item = $3 and page = $4 and state = 'pending'`,
     [tenant, jobId, item, page, failure.error, failure.requestId, failure.over],
   );
