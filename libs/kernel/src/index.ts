@@ -17,7 +17,7 @@ export {
   type TokenId,
   type Uuid,
 } from './ids';
-export { rfc3339, sleep, systemClock, utcDay, utcMonth, type Clock } from './clock';
+export { type Clock, rfc3339, sleep, systemClock, TooLate, utcDay, utcMonth, within } from './clock';
 export {
   AppError,
   httpStatus,

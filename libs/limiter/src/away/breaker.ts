@@ -1,3 +1,5 @@
+import { within } from '@weir/kernel';
+
 /** Failures in a row after which nobody asks any more. Those of calls that waited together are one: a hiccup is no loss. */
 const FAILURES = 3;
 /** Answers in a row, in time, after which all do again. */
@@ -62,33 +64,4 @@ export class Breaker {
     this.failures = 0;
     this.options.onChange(false, undefined);
   }
-}
-
-export class TooLate extends Error {
-  constructor(ms: number) {
-    super(`no answer within ${ms} ms`);
-  }
-}
-
-/** The answer, or TooLate after so long; what comes after that is nobody's. */
-export function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let immediate: NodeJS.Immediate | undefined;
-    // what arrived while this process was busy itself is read before it is called late
-    const timer = setTimeout(() => (immediate = setImmediate(() => reject(new TooLate(ms)))), ms);
-    const done = () => {
-      clearTimeout(timer);
-      clearImmediate(immediate);
-    };
-    answer.then(
-      (value) => {
-        done();
-        resolve(value);
-      },
-      (error: unknown) => {
-        done();
-        reject(error as Error);
-      },
-    );
-  });
 }

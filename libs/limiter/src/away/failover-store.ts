@@ -1,7 +1,7 @@
-import { AppError, systemClock, type Clock } from '@weir/kernel';
+import { AppError, systemClock, within, type Clock } from '@weir/kernel';
 import { memoryLimiterStore } from '../memory-store';
 import type { Admission, LimiterStore, TakeRef } from '../port';
-import { Breaker, within } from './breaker';
+import { Breaker } from './breaker';
 import { localKeyTake, localTenantTake } from './local-limits';
 import { owed } from './owed';
 

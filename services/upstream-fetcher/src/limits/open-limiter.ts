@@ -8,6 +8,8 @@ import { Replicas } from './replicas';
 
 export interface Limiter {
   readonly store: LimiterStore;
+  /** Whether the common store is known to be away. */
+  readonly away: () => boolean;
   /** Says to the others that this process is there. */
   start(): void;
   close(): Promise<void>;
@@ -16,9 +18,9 @@ export interface Limiter {
 /** Where limits are counted: in the store that is given or in this process; else in Redis, with a part of it here while that is away. */
 export function openLimiter(runtime: ServiceRuntime, config: FetcherConfig, given: LimiterStore | undefined): Limiter {
   const { states, bus, clock, log, metrics, health, name } = runtime;
-  if (given !== undefined) return { store: given, start: () => undefined, close: async () => undefined };
+  if (given !== undefined) return { store: given, away: () => false, start: () => undefined, close: async () => undefined };
   const common = openLimiterStore(config, (error) => log.warn({ err: error }, 'limiter store'));
-  if (common.probe === undefined) return { store: common.store, start: () => undefined, close: common.close };
+  if (common.probe === undefined) return { store: common.store, away: () => false, start: () => undefined, close: common.close };
 
   const heartbeats = states.table(presence);
   const onError = (error: unknown) => log.warn({ err: error }, 'presence');
@@ -67,6 +69,7 @@ export function openLimiter(runtime: ServiceRuntime, config: FetcherConfig, give
   );
   return {
     store,
+    away: () => store.away,
     start: () => replicas.start(),
     async close() {
       await replicas.stop();
