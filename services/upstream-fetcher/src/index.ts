@@ -6,6 +6,7 @@ import { LONGEST_WAIT_MS, createCall } from './call/call';
 import { callRoute } from './call/call.http';
 import { createFetch } from './call/fetch';
 import { createFlights } from './call/flights';
+import { createKeys } from './call/key';
 import { createOnce } from './call/once';
 import { openApiPaths } from './call/openapi';
 import type { Landed } from './call/share';
@@ -22,6 +23,8 @@ import { openJobs } from './jobs/open-jobs';
 import { SnapshotHistory } from './snapshot/snapshot-history';
 import { Snapshots } from './snapshot/snapshots';
 import { SnapshotClock, SnapshotsController } from './snapshot/snapshots.http';
+import { guardedCache } from './subject/guarded-cache';
+import { openErasure, openSuppressed } from './subject/open-erasure';
 import { SubjectKeys } from './subject/subject-keys';
 import { openTables } from './tables';
 import { createBreaker } from './upstream/breaker';
@@ -65,7 +68,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     const tables = openTables(runtime.states, access);
     const envelope = openEnvelope({ ...config, dataDir: runtime.common.dataDir });
     const limiter = openLimiter(runtime, config, ports.limiter);
-    const sharing = openSharing({ config, shared: ports.limiter === undefined, clock, onError });
+    const sharing = openSharing({ config, shared: ports.limiter === undefined, away: limiter.away, clock, onError });
 
     const usageBus = openUsageBus({ bus, config, health: runtime.health, registry, onError });
     const journal = createJournal({ bus: usageBus, holdTimeoutMs: config.holdTimeoutMs, backlog: config.usageBacklog, onError });
@@ -90,7 +93,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     restAsHeard(tables.ceilings, rest, clock);
     const fetch = createFetch({
       admission,
-      envelope,
+      keys: createKeys(envelope, clock),
       journal,
       upstreams: upstreams.byCatalog,
       timeoutMs: config.upstreamTimeoutMs,
@@ -113,17 +116,19 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     const subjectKeys = new SubjectKeys(runtime.work);
     const keepMs = config.snapshotDays * DAY_MS;
     const snapshots = new Snapshots({ work: runtime.work, subjectKeys, keepMs, maxBytes: config.snapshotQueueBytes, onError });
+    const suppressed = openSuppressed(runtime, subjectKeys);
     const dataPlane = createCall({
       access,
       tables,
       catalog: tiklive,
       admission,
-      cache: sharing.cache,
+      cache: guardedCache(sharing.cache, suppressed),
       leases: sharing.leases,
       flights,
       fetch,
       journal,
       snapshots,
+      suppressed,
       once: createOnce({ replays: new Replays(runtime.work), journal, clock, subjectsOf: createSubjectsOf(subjectKeys), onError }),
       simulator: config.simulatorUrl !== undefined,
       clock,
@@ -131,6 +136,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       onError,
     });
 
+    const erasure = openErasure({ runtime, catalogs, cache: sharing.cache, subjectKeys });
     const bulk = openJobs({ runtime, config, tables, catalog: tiklive, dataPlane, cache: sharing.cache, subjectKeys, random, onError });
 
     // snapshots alone are lost and missed without it
@@ -156,8 +162,8 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     return {
       module: {
         module: UpstreamFetcherModule,
-        controllers: [CatalogController, SnapshotsController, ...bulk.controllers],
-        providers: [{ provide: Catalogs, useValue: new Catalogs(catalogs) }, { provide: SnapshotHistory, useValue: new SnapshotHistory(runtime.work, DASHBOARD_MS) }, { provide: SnapshotClock, useValue: new SnapshotClock(clock) }, ...bulk.providers],
+        controllers: [CatalogController, SnapshotsController, ...bulk.controllers, ...erasure.controllers],
+        providers: [{ provide: Catalogs, useValue: new Catalogs(catalogs) }, { provide: SnapshotHistory, useValue: new SnapshotHistory(runtime.work, DASHBOARD_MS) }, { provide: SnapshotClock, useValue: new SnapshotClock(clock) }, ...bulk.providers, ...erasure.providers],
       },
       routes: (fastify) => {
         fastify.addHook('preClose', async () => stopping.abort());

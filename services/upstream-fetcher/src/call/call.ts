@@ -4,6 +4,7 @@ import { PLATFORM, type RequestId } from '@weir/kernel';
 import type { Catalog, Query } from '@weir/upstream-catalog';
 import { simulatorMissing } from '../errors';
 import type { Snapshots } from '../snapshot/snapshots';
+import type { Suppressed } from '../subject/suppressed';
 import type { Tables } from '../tables';
 import type { Journal } from '../usage/journal';
 import { usageRecord } from '../usage/records';
@@ -56,6 +57,7 @@ export interface CallParts extends ShareParts {
   readonly admission: Admission;
   readonly journal: Journal;
   readonly snapshots: Snapshots;
+  readonly suppressed: Suppressed;
   readonly once: Once;
   readonly simulator: boolean;
   readonly random: () => number;
@@ -63,7 +65,7 @@ export interface CallParts extends ShareParts {
 }
 
 export interface DataPlane {
-  /** @param token as the client sent it */
+  /** @param token as the client sent it. @throws at once what step 1 throws; what comes later rejects */
   call(token: string | undefined, request: CallRequest, shown: Shown): Promise<Answer>;
   /** A call that nobody is waiting at the door for: a job's. It goes the same way from step 2 on. */
   callFor(caller: Caller, request: CallRequest, shown: Shown): Promise<Answer>;
@@ -83,7 +85,7 @@ export function createCall(parts: CallParts): DataPlane {
 
   return {
     // 1 access
-    call: async (token, request, shown) => callFor(identify(access, tables, token), request, shown),
+    call: (token, request, shown) => callFor(identify(access, tables, token), request, shown),
     callFor,
     keysOf,
   };
@@ -92,6 +94,8 @@ export function createCall(parts: CallParts): DataPlane {
     // 2 catalog
     const asked = recognise(request.catalog ?? catalog, request.path, request.query);
     shown.endpoint = asked.endpoint.id;
+    const allowed = parts.suppressed.assertAllowed(caller.tenant.id, asked.endpoint, asked.query);
+    if (allowed !== undefined) await allowed;
     const { ticket, gone, priority = 'interactive' } = request;
     const keys = ticketFirst(keysOf(caller, asked.catalog), ticket);
     shown.key = keys.owner;
@@ -103,7 +107,10 @@ export function createCall(parts: CallParts): DataPlane {
     const waitUntil = now + Math.min(request.maxWaitMs, request.timeoutMs ?? Infinity, caller.plan.terms.maxWaitMs, LONGEST_WAIT_MS);
     const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown, priority, ticket, gone, waitUntil, deadline });
     try {
-      const answer = await answerTo(admitted, request);
+      const answer =
+        request.idempotencyKey === undefined
+          ? await answerWith(admitted, await share(admitted, request.maxAgeMs))
+          : await underKey(admitted, request.maxAgeMs, request.idempotencyKey);
       end(admission.settle(admitted, shown.credits));
       return answer;
     } catch (error) {
@@ -129,15 +136,12 @@ export function createCall(parts: CallParts): DataPlane {
     });
   }
 
-  async function answerTo(call: AdmittedCall, { maxAgeMs, idempotencyKey }: CallRequest): Promise<Answer> {
-    const make = async () => answerWith(call, await share(call, maxAgeMs));
-    if (idempotencyKey === undefined) return make();
-    const made = await parts.once(call, idempotencyKey, make);
+  async function underKey(call: AdmittedCall, maxAgeMs: number | undefined, idempotencyKey: string): Promise<Answer> {
+    const made = await parts.once(call, idempotencyKey, async () => answerWith(call, await share(call, maxAgeMs)));
     return 'answer' in made ? made.answer : replay(call, made.replay);
   }
 
-  /** @throws what share throws */
-  async function answerWith(call: AdmittedCall, shared: Shared): Promise<Answer> {
+  function answerWith(call: AdmittedCall, shared: Shared): Answer | Promise<Answer> {
     const { hitPrice, coalescedPrice } = call.plan.terms;
     switch (shared.from) {
       case 'upstream':

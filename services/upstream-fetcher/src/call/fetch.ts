@@ -1,5 +1,4 @@
 import type { TokenMode } from '@weir/access';
-import type { Envelope } from '@weir/envelope';
 import { AppError, sleep } from '@weir/kernel';
 import { deadlinePassed, keyNotOpened, upstreamFailed, upstreamRateLimited } from '../errors';
 import { retryPauseMs, type RetryBudget } from '../upstream/retry-budget';
@@ -8,14 +7,14 @@ import type { Admission } from './admission';
 import type { Attempt } from './attempt';
 import type { AdmittedCall } from './context';
 import { hold } from './hold';
-import { openKey } from './key';
+import type { Keys } from './key';
 import type { Candidate } from './key-choice';
 import { createSettle, type Fetched, type Outcome, type SettleParts } from './settle';
 import type { Upstream } from './upstream';
 
 export interface FetchParts extends SettleParts {
   readonly admission: Admission;
-  readonly envelope: Envelope;
+  readonly keys: Keys;
   /** Where calls go: by catalog, and by the token's mode. */
   readonly upstreams: ReadonlyMap<string, Readonly<Record<TokenMode, Upstream>>>;
   /** Of one attempt. */
@@ -29,7 +28,7 @@ const OF_THE_KEY: ReadonlySet<unknown> = new Set(['upstream-key', 'fair-share', 
 
 /** Steps 5 to 9 of a call that the cache could not answer: over its keys, and on each at most two retries. */
 export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<Fetched> {
-  const { admission, envelope, journal, upstreams, timeoutMs, breaker, rest, budget, metrics, clock, random } = parts;
+  const { admission, keys, journal, upstreams, timeoutMs, breaker, rest, budget, metrics, clock, random } = parts;
   const settle = createSettle(parts);
 
   return async function fetch(call) {
@@ -48,28 +47,28 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     return upstream[mode];
   }
 
+  /** One function and not one a loop: each is a promise more for every call. */
   async function overKeys(call: AdmittedCall, counter: Counter): Promise<Outcome> {
     let error: AppError | undefined;
     let attempts = counter.attempts;
     for (const candidate of doubtfulLast(call.keys.candidates, rest)) {
       if (counter.attempts > attempts && !mayTryAgain(counter)) break;
       attempts = counter.attempts;
-      const outcome = await useKey(call, candidate, counter);
+      let outcome = await tryOnce(call, candidate, counter);
+      while (outcome.is === 'again') {
+        const pauseMs = outcome.pauseMs ?? retryPauseMs(counter.retries + 1, random);
+        if (clock() + pauseMs >= call.deadline || !mayTryAgain(counter)) {
+          outcome = { is: outcome.orElse, error: outcome.error };
+          break;
+        }
+        await sleep(pauseMs);
+        outcome = await tryOnce(call, candidate, counter);
+      }
       if (outcome.is !== 'next') return outcome;
       // of several refusals the one that says when it ends is the one to tell
       error = error?.code === 'rate-limited' ? error : outcome.error;
     }
     return { is: 'over', error: error ?? call.keys.otherwise() };
-  }
-
-  async function useKey(call: AdmittedCall, candidate: Candidate, counter: Counter): Promise<Outcome> {
-    for (;;) {
-      const outcome = await tryOnce(call, candidate, counter);
-      if (outcome.is !== 'again') return outcome;
-      const pauseMs = outcome.pauseMs ?? retryPauseMs(counter.retries + 1, random);
-      if (clock() + pauseMs >= call.deadline || !mayTryAgain(counter)) return { is: outcome.orElse, error: outcome.error };
-      await sleep(pauseMs);
-    }
   }
 
   /** Whatever follows an attempt that was sent, on the same key or on the next one, is more load than was asked for. */
@@ -97,7 +96,7 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     let open;
     try {
       // 6 key
-      open = await openKey(envelope, key);
+      open = keys.opened(key) ?? (await keys.open(key));
     } catch (error) {
       return { is: 'next', error: keyNotOpened(error) };
     }
@@ -109,19 +108,23 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     // 7 hold
     await hold(journal, clock, attempt);
 
-    const ended = metrics.upstream.startTimer({ endpoint: call.endpoint.id });
+    const begun = performance.now();
     // 8 upstream
     const reply = await upstreamOf(call).send({
       timeoutMs: hurried ? leftMs : timeoutMs,
       path: call.query === '' ? call.endpoint.path : `${call.endpoint.path}?${call.query}`,
-      headers: {
-        [call.catalog.auth.header]: open.secret,
-        'x-request-id': `${call.requestId}/${attempt.number}`,
-        accept: 'application/json',
-        'accept-encoding': 'gzip',
-      },
+      headers: [
+        call.catalog.auth.header,
+        open.secret,
+        'x-request-id',
+        `${call.requestId}/${attempt.number}`,
+        'accept',
+        'application/json',
+        'accept-encoding',
+        'gzip',
+      ],
     });
-    ended();
+    metrics.upstream.observe({ endpoint: call.endpoint.id }, (performance.now() - begun) / 1_000);
     // whatever else came of it, the upstream may have been asked
     if (reply.is !== 'not-sent') call.sent = true;
     // 9 settle

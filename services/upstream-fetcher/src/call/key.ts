@@ -1,5 +1,6 @@
 import type { UpstreamKeyState } from '@weir/contracts';
 import { openUpstreamKey, type Envelope } from '@weir/envelope';
+import type { Clock } from '@weir/kernel';
 import { upstreamUnavailable } from '../errors';
 import { SIMULATOR_KEY, SIMULATOR_SECRET } from './simulator-key';
 
@@ -9,17 +10,42 @@ export interface OpenKey {
   readonly secret: string;
 }
 
-/**
- * Step 6: the sealed blob of the table, opened with a cached data key.
- *
- * @throws AppError `upstream-unavailable` where there is nothing to open; `unreadable-secret`, `key-encryption-…`
- */
-export async function openKey(envelope: Envelope, key: UpstreamKeyState): Promise<OpenKey> {
-  if (key === SIMULATOR_KEY) return { version: 1, secret: SIMULATOR_SECRET };
-  const version = key.versions.find((one) => one.version === key.active);
-  if (version === undefined) throw upstreamUnavailable('The upstream key has no version that can be used now.');
-  const bytes = await openUpstreamKey(envelope, key, version);
-  const secret = bytes.toString('latin1');
-  bytes.fill(0);
-  return { version: version.version, secret };
+/** Step 6: the sealed blob of the table, opened with a cached data key. */
+export interface Keys {
+  /** One that was opened within the last seconds; undefined: `open` it. */
+  opened(key: UpstreamKeyState): OpenKey | undefined;
+  /** @throws AppError `upstream-unavailable` where there is nothing to open; `unreadable-secret`, `key-encryption-…` */
+  open(key: UpstreamKeyState): Promise<OpenKey>;
 }
+
+/**
+ * How long an open key is used again: opening costs a third of a call's CPU. Short beside what data keys are kept for, and a record that
+ * changes (a rotation, a removal) is another one at once.
+ */
+const OPEN_FOR_MS = 5_000;
+
+export function createKeys(envelope: Envelope, clock: Clock): Keys {
+  const held = new WeakMap<UpstreamKeyState, { readonly key: OpenKey; readonly until: number }>();
+  return {
+    opened(key) {
+      if (key === SIMULATOR_KEY) return SIMULATOR;
+      const entry = held.get(key);
+      if (entry === undefined) return undefined;
+      if (entry.until > clock()) return entry.key;
+      held.delete(key);
+      return undefined;
+    },
+
+    async open(key) {
+      const version = key.versions.find((one) => one.version === key.active);
+      if (version === undefined) throw upstreamUnavailable('The upstream key has no version that can be used now.');
+      const bytes = await openUpstreamKey(envelope, key, version);
+      const open = { version: version.version, secret: bytes.toString('latin1') };
+      bytes.fill(0);
+      held.set(key, { key: open, until: clock() + OPEN_FOR_MS });
+      return open;
+    },
+  };
+}
+
+const SIMULATOR: OpenKey = { version: 1, secret: SIMULATOR_SECRET };

@@ -3,6 +3,8 @@ import type { Redis } from 'ioredis';
 
 /** Step 4 between processes: whoever holds the lease of a thing fetches it; the others wait until it has landed. */
 export interface Leases {
+  /** There are no other processes. */
+  readonly alone: boolean;
   /** Undefined: another process has it. Trouble with Redis is a lease: rather one call too many than none. */
   take(name: string): Promise<Lease | undefined>;
   /** Resolves when its holder has let go, or is dead, or after `withinMs`. */
@@ -17,6 +19,7 @@ export interface Lease {
 
 /** In one process alone nobody else asks. */
 export const noLeases: Leases = {
+  alone: true,
   take: () => Promise.resolve(LEASE),
   ended: () => Promise.resolve(),
   close: () => Promise.resolve(),
@@ -66,6 +69,8 @@ export function redisLeases({ redis, listener, prefix, onError }: RedisLeasesOpt
   }
 
   return {
+    alone: false,
+
     async take(name) {
       const key = keyOf(name);
       try {

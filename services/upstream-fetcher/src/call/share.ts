@@ -34,8 +34,13 @@ const CLOCKS_APART_MS = 1_000;
  * look into the cache included.
  */
 export function createShare({ cache, flights, leases, fetch, clock }: ShareParts) {
-  return async function share(call: AdmittedCall, maxAgeMs: number | undefined): Promise<Shared> {
+  return function share(call: AdmittedCall, maxAgeMs: number | undefined): Promise<Shared> {
     const name = flightName(call, maxAgeMs);
+    const flight = flights.join(name);
+    return flight === undefined ? lead(call, name, maxAgeMs) : follow(call, name, maxAgeMs);
+  };
+
+  async function follow(call: AdmittedCall, name: string, maxAgeMs: number | undefined): Promise<Shared> {
     for (;;) {
       const flight = flights.join(name);
       if (flight === undefined) return lead(call, name, maxAgeMs);
@@ -48,7 +53,7 @@ export function createShare({ cache, flights, leases, fetch, clock }: ShareParts
         // the limit or the deadline of the one who led says nothing about this one: somebody else leads
       }
     }
-  };
+  }
 
   function lead(call: AdmittedCall, name: string, maxAgeMs: number | undefined): Promise<Landed> {
     let lease: Lease | undefined;
@@ -65,9 +70,9 @@ export function createShare({ cache, flights, leases, fetch, clock }: ShareParts
       call.shown.cache = 'miss';
       return { from: 'upstream', fetched: await fetch(call) };
     }
-    const found = await cache.read(call, maxAgeMs);
+    const found = cache.empty ? undefined : await cache.read(call, maxAgeMs);
     if (found?.fresh === true) return { from: 'cache', how: 'hit', kept: found.kept };
-    const elsewhere = await turn(call, name, maxAgeMs, hold);
+    const elsewhere = leases.alone ? undefined : await turn(call, name, maxAgeMs, hold);
     if (elsewhere !== undefined) return { from: 'cache', how: 'coalesced', kept: elsewhere };
     call.shown.cache = 'miss';
     try {

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { Pool, type Dispatcher } from 'undici';
+import type { Client, Dispatcher } from 'undici';
+import { Connections, type Waiting } from '../upstream/connections';
 import type { Received } from './classify';
 
 /** What came of sending. Only `not-sent` is certain to have cost nothing. */
@@ -22,7 +23,8 @@ export interface Upstream {
 
 export interface UpstreamRequest {
   readonly path: string;
-  readonly headers: Record<string, string>;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
   /** Of the whole attempt, waiting for a connection included. */
   readonly timeoutMs: number;
 }
@@ -38,35 +40,41 @@ export interface UpstreamOptions {
 export function createUpstream({ url, connectTimeoutMs, connections, maxBodyBytes }: UpstreamOptions): Upstream {
   const { origin, pathname } = new URL(url);
   const prefix = pathname.replace(/\/$/, '');
-  const pool = new Pool(origin, { connections, connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
+  const pool = new Connections({ origin, most: connections, connectTimeoutMs });
   return {
     send: ({ path, headers, timeoutMs }) =>
       new Promise<Reply>((resolve) => {
-        const exchange = new Exchange(maxBodyBytes, timeoutMs, resolve);
-        pool.dispatch({ path: prefix + path, method: 'GET', headers }, exchange);
+        pool.take(new Exchange({ path: prefix + path, method: 'GET', headers: headers as string[] }, maxBodyBytes, timeoutMs, resolve));
       }),
-    close: () => pool.destroy(),
+    close: () => pool.close(),
   };
 }
 
 const unzip = promisify(gunzip);
 
 /** One request and its answer as undici hands it over: no streams, which cost more than the answer. */
-class Exchange implements Dispatcher.DispatchHandler {
+class Exchange implements Dispatcher.DispatchHandler, Waiting {
+  private release: (() => void) | undefined;
   private controller: Dispatcher.DispatchController | undefined;
   private status = 0;
   private headers: Record<string, string | string[] | undefined> = {};
   private readonly chunks: Buffer[] = [];
   private bytes = 0;
-  private ended = false;
+  ended = false;
   private readonly timer: NodeJS.Timeout;
 
   constructor(
+    private readonly options: Dispatcher.DispatchOptions,
     private readonly maxBodyBytes: number,
     timeoutMs: number,
     private readonly resolve: (reply: Reply) => void,
   ) {
     this.timer = setTimeout(() => this.overtime(), timeoutMs);
+  }
+
+  begin(client: Client, release: () => void): void {
+    this.release = release;
+    client.dispatch(this.options, this);
   }
 
   /** Called when a connection is there, just before the request is written. */
@@ -91,6 +99,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.free();
     if (this.ended) return;
     const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks, this.bytes);
     const encoding = this.header('content-encoding');
@@ -104,8 +113,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.free();
     if (this.controller === undefined) this.end({ is: 'not-sent', why: error.message, timedOut: false });
     else this.end({ is: 'cut', why: error.message });
+  }
+
+  private free(): void {
+    this.release?.();
+    this.release = undefined;
   }
 
   private overtime(): void {
