@@ -6,4 +6,5 @@ export { freshRedis, type TestRedis } from './redis';
 export { startOwnRedis, type OwnRedis } from './own-redis';
 export { startTestPlatform, type TestPlatform, type TestTenant } from './platform';
 export { freshPrefix, servers, type Servers } from './servers';
+export { startServiceProcess, type ServiceProcess } from './service-process';
 export { startTestService, type TestServiceOptions } from './service';

@@ -56,7 +56,8 @@ const TERMS: PlanTerms = {
   billing: { model: 'free', perCredit: free, perSeat: free, perMonth: free },
 };
 
-export async function startTestPlatform(database: TestDatabase): Promise<TestPlatform> {
+/** @param options.bus in place of the one in Postgres; closed with the platform */
+export async function startTestPlatform(database: TestDatabase, options: { bus?: Bus } = {}): Promise<TestPlatform> {
   const registry = database.urlOf('tenant-registry');
   const pool = createPool({ url: registry, name: 'spec/registry', max: 5 });
   const migrator = createPool({ url: database.migratorUrl, name: 'spec/migrator', max: 2 });
@@ -64,7 +65,7 @@ export async function startTestPlatform(database: TestDatabase): Promise<TestPla
   const pools = [pool, migrator];
   const work = unitOfWork(pool, 'tenant-registry');
   const events = eventLog(work);
-  const bus = postgresBus({ pool, directUrl: registry });
+  const bus = options.bus ?? postgresBus({ pool, directUrl: registry });
   const relay = startRelay({ work, bus, onError: (error) => process.stderr.write(`relay: ${error.stack}\n`) });
 
   async function newPlan(terms: Partial<PlanTerms>): Promise<{ id: string; version: number }> {
