@@ -17,7 +17,7 @@ if credits then return 1 end
 for field in take.fields:gmatch('%S+') do
   local debt, since, every = read_bucket(base .. 'bucket:' .. field)
   if debt then
-    call('SET', base .. 'bucket:' .. field, string.format('%.0f %.0f %.0f', max(0, debt - take.calls * every), since, every), 'KEEPTTL')
+    call('SET', base .. 'bucket:' .. field, struct.pack('<ddd', max(0, debt - take.calls * every), since, every), 'KEEPTTL')
   end
 end
 if take.charged then

@@ -13,13 +13,14 @@ import { runShared } from './take-shared';
  *
  * @param options.prefix begins every key.
  * @param options.testClock ms; takes the place of Redis's own time, for tests that own the time.
+ * @param options.alone takes under way at once, above which those of one tick go together.
  */
-export function redisLimiterStore(redis: Redis | Cluster, options: { prefix: string; testClock?: Clock }): LimiterStore {
-  const { prefix, testClock } = options;
+export function redisLimiterStore(redis: Redis | Cluster, options: { prefix: string; testClock?: Clock; alone?: number }): LimiterStore {
+  const { prefix, testClock, alone = 16 } = options;
   const now = (): Arg => (testClock ? Math.round(testClock() * 1000) : '');
   const base = (slot: string): string => `${prefix}:${slot}:`;
 
-  const step = takeQueue(redis, base, now);
+  const step = takeQueue({ redis, base, now, alone });
   const take = async (order: Order) => decided(order, await step(order, 'take'));
 
   async function end(ref: TakeRef, cost: Arg): Promise<void> {

@@ -165,4 +165,29 @@ describe('Redis and memory', () => {
 
   it('decide alike on any schedule on a shared key: weights, tickets, priorities, slots missed and dropped, changed limits and time', () =>
     decideAlike(sharing, { minLength: 20, maxLength: 120 }));
+
+  it('decide alike when a burst goes in a few scripts instead of one a call: admitted, refused, known already', async () => {
+    let bursts = 0;
+    const burst = fc.array(fc.record({ tenant: fc.constantFrom('ten_a', 'ten_b', 'ten_c'), id: fc.integer({ min: 0, max: 90 }) }), { maxLength: 300 });
+    const rounds = fc.array(fc.record({ burst, bucket, wait: fc.constantFrom(0, 0.5, 40, 3_000) }), { maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(rounds, async (all) => {
+        let now = NOON;
+        const memory = memoryLimiterStore({ clock: () => now });
+        const lua = redisLimiterStore(redis, { prefix: `${run}:${randomUUID()}`, testClock: () => now, alone: 0 });
+        for (const { burst: takes, bucket: of, wait } of all) {
+          const limits = { bucket: of, leaseMs: 1_000 };
+          const asked = takes.map(({ tenant, id }) => ({ tenant, project: 'default', takeId: `t${id}`, endpoint: 'userid', cost: 1, limits }));
+          const decide = async (store: LimiterStore) => (await Promise.all(asked.map((take) => store.takeTenant(take)))).map(({ admitted }) => admitted);
+          expect(await decide(lua)).toEqual(await decide(memory));
+          for (const take of asked.slice(0, 4)) expect(await lua.inspectTenant(take)).toEqual(await memory.inspectTenant(take));
+          bursts += 1;
+          now += wait;
+        }
+        await memory.close();
+      }),
+      { numRuns: 50, interruptAfterTimeLimit: 4_000, markInterruptAsFailure: false },
+    );
+    expect(bursts).toBeGreaterThan(10);
+  });
 });

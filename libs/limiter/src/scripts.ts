@@ -14,6 +14,7 @@ const script = (...files: readonly string[]): Script => {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 };
 export const TAKE = script('prelude.lua', 'take.lua');
+export const TAKE_BUCKETS = script('prelude.lua', 'take-buckets.lua');
 export const SHARE = script('prelude.lua', 'sharing.lua', 'share.lua');
 export const CLOSE = script('prelude.lua', 'sharing.lua', 'close.lua');
 export const KEEP = script('prelude.lua', 'keep.lua');

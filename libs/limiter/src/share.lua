@@ -228,7 +228,7 @@ if not held then
     if how then
       by, charged = how, amount
       debt = debt + cost
-      write_bucket(base .. 'bucket:key', debt, every)
+      write_bucket(base .. 'bucket:key', debt, now, every, bucket_ms(capacity, every))
       if concurrency then
         call('ZREMRANGEBYSCORE', base .. 'slots', '-inf', text(now))
         call('ZADD', base .. 'slots', text(now + lease * 1000), name)

@@ -59,10 +59,13 @@ function ruleWords(rule: Rule): string {
 
 const seedArgs = (seed: Seed): Arg[] => (seed ? [seed.period, seed.count] : ['', '']);
 
-/** Reads take.lua's answer: verdict, microseconds to wait, then per rule whether its shadow fell, its use and reset. */
+/** Reads take.lua's answer: verdict, microseconds to wait, then per rule whether its shadow fell, its use (a bucket's debt) and reset. */
 function verdict(order: Order, answer: string): Verdict {
   const [code = 0, waitMicros = 0, ...numbers] = answer.split(',').map(Number);
-  const uses = order.rules.map((_, i): Use => ({ used: numbers[3 * i + 1] ?? 0, resetMicros: numbers[3 * i + 2] ?? 0 }));
+  const uses = order.rules.map((rule, i): Use => {
+    const [used = 0, resetMicros = 0] = [numbers[3 * i + 1], numbers[3 * i + 2]];
+    return rule.kind === 'bucket' ? { used: Math.ceil(used / rule.everyNs), resetMicros: Math.ceil(used / 1000) } : { used, resetMicros };
+  });
   if (code === -2) return { is: 'closed' };
   if (code === -1) return { is: 'unknown-ledger', uses };
   if (code === -3) return { is: 'paused', waitMicros, uses };

@@ -7,8 +7,8 @@
 --       then of each take: number of its spec, name, cost in millionths, ticket ('' = none); where the spec has windows, also
 --         day, its count, month, its count: the ledger's word, '' = unknown
 -- Answer of each, ';' between them: verdict (0 admitted, n = refused by rule n, -1 unknown ledger, -2 the take was closed, -3 the key is
---       paused), microseconds to
---       wait (-1 = for ever), then per rule: 1 when it would have refused in shadow mode, used, microseconds until nothing of it is used.
+--       paused), microseconds to wait (-1 = for ever), then per rule: 1 when it would have refused in shadow mode, used (of a bucket its
+--       debt), microseconds until nothing of it is used (of a bucket 0: the debt says it).
 local specs = {}
 for s = 1, num(ARGV[2]) do
   local words = {}
@@ -146,7 +146,7 @@ local function spend(held, kept, due)
     if not held and not shadowed[n] then
       if rule.kind == 'bucket' and not (kept and kept.fields:find(' ' .. rule.field .. ' ', 1, true)) then
         used[n] = used[n] + spec.calls * rule.every
-        write_bucket(base .. 'bucket:' .. rule.field, used[n], rule.every)
+        write_bucket(base .. 'bucket:' .. rule.field, used[n], now, rule.every, bucket_ms(rule.limit, rule.every))
       elseif rule.kind == 'slots' then
         call('ZREMRANGEBYSCORE', base .. 'slots', '-inf', text(now))
         call('ZADD', base .. 'slots', text(now + spec.lease * 1000), name)
@@ -209,11 +209,7 @@ for k = 1, #KEYS do
   local answer = { text(verdict), text(wait) }
   for n, rule in ipairs(spec.rules) do
     local use, reset = used[n], 0
-    if rule.kind == 'bucket' then
-      use, reset = ceil(use / rule.every), ceil(use / 1000)
-    elseif rule.kind == 'window' then
-      use, reset = used[n].count or 0, used[n].finish - now
-    end
+    if rule.kind == 'window' then use, reset = used[n].count or 0, used[n].finish - now end
     answer[#answer + 1] = shadowed[n] and '1' or '0'
     answer[#answer + 1] = text(use)
     answer[#answer + 1] = text(reset)
