@@ -2,7 +2,7 @@ import { EVENTS } from '@weir/contracts';
 import type { CommandContext, Fact, TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
 import type { Contracts } from './contracts';
-import { encode, encodeState, parameters, type Encoded } from './encoded';
+import { encode, encodeState, statementOf, type Encoded } from './encoded';
 
 /** What a state topic shall say of one thing from now on; a null body is a tombstone. */
 export interface StateChange {
@@ -35,7 +35,8 @@ export async function append(sql: Sql, request: Append, contracts: Contracts = E
 
 /** @param appends no command of a stream twice; each is answered in its place */
 export async function appendTogether(sql: Sql, tenant: TenantId, appends: readonly Encoded[]): Promise<Appended[]> {
-  const { rows } = await sql.query<{ answer: string }>('select weir.append($1, $2, $3, $4, $5, $6, $7) as answer', parameters(tenant, appends));
+  const { text, values } = statementOf(tenant, appends);
+  const { rows } = await sql.query<{ answer: string }>(text, values);
   const answers = rows[0]?.answer.split(';') ?? [];
   if (answers.length !== appends.length + 1) throw new Error('weir.append answered something else than it was asked');
   return appends.map((_, place) => toAppended(answers[place] as string));

@@ -9,7 +9,7 @@ export interface Encoded {
   readonly expected: number;
   readonly command: string;
   readonly contents: readonly Buffer[];
-  /** {@link FIELDS} an event. */
+  /** Fourteen an event: see weir.append. */
   readonly fields: readonly (string | null)[];
   readonly states: readonly EncodedState[];
 }
@@ -56,8 +56,23 @@ export const encodeState = ({ topic, key, body }: StateChange): EncodedState => 
 /** As the log says it: events come with milliseconds, and are kept and hashed with microseconds. */
 const microseconds = (ms: number): string => rfc3339(ms).replace('Z', '000Z');
 
-/** The parameters of weir.append. */
-export function parameters(tenant: TenantId, appends: readonly Encoded[]): unknown[] {
+interface Statement {
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+/** One append of one event has a function of its own, which must set up less. */
+export function statementOf(tenant: TenantId, appends: readonly Encoded[]): Statement {
+  const [one] = appends;
+  return one !== undefined && appends.length === 1 && one.contents.length === 1 ? alone(tenant, one) : together(tenant, appends);
+}
+
+const alone = (tenant: TenantId, { expected, fields, contents, states }: Encoded): Statement => ({
+  text: 'select weir.append_one($1, $2, $3, $4, $5) as answer',
+  values: [tenant, expected, textArray(fields), contents[0], jsonOf(states)],
+});
+
+function together(tenant: TenantId, appends: readonly Encoded[]): Statement {
   const streams = new Map<string, number>();
   const heads: number[] = [];
   const states: object[] = [];
@@ -69,16 +84,21 @@ export function parameters(tenant: TenantId, appends: readonly Encoded[]): unkno
     last += contents.length;
     for (const state of said) states.push({ ...state, event: last });
   }
-  return [
-    tenant,
-    textArray([...streams.keys()]),
-    heads,
-    textArray(appends.map(({ command }) => command)),
-    textArray(appends.flatMap(({ fields }) => fields)),
-    bytesArray(appends.flatMap(({ contents }) => contents)),
-    states.length === 0 ? null : JSON.stringify(states),
-  ];
+  return {
+    text: 'select weir.append($1, $2, $3, $4, $5, $6, $7) as answer',
+    values: [
+      tenant,
+      textArray([...streams.keys()]),
+      heads,
+      textArray(appends.map(({ command }) => command)),
+      textArray(appends.flatMap(({ fields }) => fields)),
+      bytesArray(appends.flatMap(({ contents }) => contents)),
+      jsonOf(states),
+    ],
+  };
 }
+
+const jsonOf = (states: readonly object[]): string | null => (states.length === 0 ? null : JSON.stringify(states));
 
 const TEXT = 25;
 const BYTEA = 17;

@@ -23,10 +23,11 @@ create table events (
   content_hash   bytea not null,
   chain_hash     bytea not null,
   primary key (tenant_id, position),
-  unique (tenant_id, stream, version)
+  -- the stream first: what differs is compared first
+  unique (stream, tenant_id, version)
 );
 -- By this a retried command finds its first result.
-create index events_command on events (tenant_id, command_id);
+create index events_command on events (command_id, tenant_id);
 
 -- The end of the log. `epoch` and `frozen` are for moving a tenant.
 create table log_heads (

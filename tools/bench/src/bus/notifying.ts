@@ -10,11 +10,7 @@ export function notifying(database: Database): Side[] {
   const plain: Side = { name: 'append, 64 writers, 200 tenants', run: (seconds) => without.run(seconds), before: () => without.before?.() ?? Promise.resolve() };
   const other = appending(database, { ...options, against: '' });
   let listener: Client | undefined;
-  let body = '';
-  const define = (sql: string) =>
-    database.admin.query(
-      `create or replace function weir.mark_news(p_position bigint default null) returns void language sql security definer set search_path = weir, pg_temp as $$ ${sql} $$`,
-    );
+  let definition = '';
   return [
     plain,
     {
@@ -22,16 +18,16 @@ export function notifying(database: Database): Side[] {
       against: plain.name,
       async before() {
         await other.before?.();
-        const { rows } = await database.admin.query<{ prosrc: string }>(`select prosrc from pg_proc where oid = 'weir.mark_news(bigint)'::regprocedure`);
-        body = rows[0]?.prosrc ?? '';
-        await define(`${body}; select pg_notify('weir_news', '');`);
+        const { rows } = await database.admin.query<{ definition: string }>(`select pg_get_functiondef('weir.mark_news(bigint)'::regprocedure) as definition`);
+        definition = rows[0]?.definition ?? '';
+        await database.admin.query(definition.replace(/\bEND\s*$/, "SELECT pg_notify('weir_news', ''); END"));
         listener = new Client({ connectionString: database.admin.options.connectionString });
         await listener.connect();
         await listener.query('listen weir_news');
       },
       run: (seconds) => other.run(seconds),
       async check() {
-        await define(body);
+        await database.admin.query(definition);
         await listener?.end();
       },
     },
