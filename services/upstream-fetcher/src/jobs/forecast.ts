@@ -1,5 +1,7 @@
 /** What one tenant has to fetch, and how fast it may. */
 export interface Load {
+  /** Loads of one queue are done one after the other, as the jobs of a tenant are. */
+  readonly queue: string;
   /** ms since the epoch: from when on. */
   readonly from: number;
   /** Calls to the upstream. */
@@ -15,8 +17,8 @@ export interface Load {
 
 interface Running {
   readonly load: Load;
+  readonly queue: { today: number };
   left: number;
-  today: number;
 }
 
 const MINUTE_MS = 60_000;
@@ -31,26 +33,37 @@ const ALMOST_NOTHING = 1e-6;
  * @returns ms since the epoch; undefined: not before `until`
  */
 export function finishOf(loads: readonly [Load, ...Load[]], perMinute: number, now: number, until: number): number | undefined {
-  const all: Running[] = loads.map((load) => ({ load, left: load.calls, today: Math.max(0, load.leftToday) }));
+  const queues = new Map(loads.map(({ queue, leftToday }) => [queue, { today: Math.max(0, leftToday) }]));
+  const all: Running[] = loads.map((load) => ({ load, left: load.calls, queue: queues.get(load.queue) ?? { today: 0 } }));
   const mine = all[0] as Running;
   let at = now;
   for (let step = 0; mine.left > ALMOST_NOTHING; step++) {
     if (at >= until || step > MOST_STEPS) return undefined;
-    const active = all.filter(({ load, left, today }) => load.from <= at && left > ALMOST_NOTHING && today > ALMOST_NOTHING);
+    const active = headsOf(all.filter(({ load, left }) => load.from <= at && left > ALMOST_NOTHING)).filter(({ queue }) => queue.today > ALMOST_NOTHING);
     const rates = shareOut(active, perMinute);
     const midnight = (Math.floor(at / DAY_MS) + 1) * DAY_MS;
     const comes = all.flatMap(({ load }) => (load.from > at ? [load.from] : []));
-    const ends = active.map(({ left, today }, i) => at + (Math.min(left, today) / (rates[i] ?? 0)) * MINUTE_MS);
+    const ends = active.map(({ left, queue }, i) => at + (Math.min(left, queue.today) / (rates[i] ?? 0)) * MINUTE_MS);
     const next = Math.min(midnight, ...comes, ...ends);
     for (const [i, running] of active.entries()) {
       const done = ((rates[i] ?? 0) * (next - at)) / MINUTE_MS;
       running.left -= done;
-      running.today -= done;
+      running.queue.today -= done;
     }
-    if (next === midnight) for (const running of all) running.today = running.load.perDay;
+    if (next === midnight) for (const running of all) running.queue.today = running.load.perDay;
     at = next;
   }
   return Math.min(at, until) === at ? at : undefined;
+}
+
+/** The first of each queue; who comes first in the list, of those that came at one time. */
+function headsOf(running: readonly Running[]): Running[] {
+  const heads = new Map<string, Running>();
+  for (const one of running) {
+    const head = heads.get(one.load.queue);
+    if (head === undefined || one.load.from < head.load.from) heads.set(one.load.queue, one);
+  }
+  return [...heads.values()];
 }
 
 /** By weight; who wants less than its share gets that, and the rest is shared again (water-filling). In the order of the loads. */

@@ -3,7 +3,8 @@ import { finishOf, type Load } from './forecast';
 const MINUTE = 60_000;
 const NIGHT = Date.UTC(2026, 10, 25, 2);
 const TOMORROW = NIGHT + 2 * 86_400_000;
-const load = (calls: number, more: Partial<Load> = {}): Load => ({ from: NIGHT, calls, weight: 1, perMinute: Infinity, leftToday: Infinity, perDay: Infinity, ...more });
+let queues = 0;
+const load = (calls: number, more: Partial<Load> = {}): Load => ({ queue: String(queues++), from: NIGHT, calls, weight: 1, perMinute: Infinity, leftToday: Infinity, perDay: Infinity, ...more });
 const minutes = (loads: [Load, ...Load[]], perMinute = 200) => {
   const at = finishOf(loads, perMinute, NIGHT, TOMORROW);
   return at === undefined ? undefined : Math.round((at - NIGHT) / MINUTE);
@@ -20,6 +21,9 @@ describe('when a job is done', () => {
   it('it goes faster when a smaller one has ended, and slower from when another comes', () => {
     expect(minutes([load(2_000), load(500)])).toBe(13);
     expect(minutes([load(2_000), load(10_000, { from: NIGHT + 5 * MINUTE })])).toBe(15);
+  });
+  it('two loads of one queue are done one after the other, and have one share', () => {
+    expect(minutes([load(2_000), load(10_000, { queue: 'other' }), load(10_000, { queue: 'other' })])).toBe(20);
   });
   it('what the day’s quota does not hold waits for the next day', () => {
     expect(minutes([load(2_000, { leftToday: 1_000, perDay: 5_000 })])).toBe(22 * 60 + 5);

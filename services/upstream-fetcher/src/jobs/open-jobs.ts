@@ -56,7 +56,7 @@ export function openJobs({ runtime, config, tables, catalog, dataPlane, cache, s
     const found = await cache.read(call, undefined);
     return found?.fresh === true ? found.kept.fetchedAt : undefined;
   };
-  const backlogs = async () => [...(await turns.backlogs()).map((backlog) => ({ ...backlog, from: 0 })), ...(await comingBacklogs(work, onError))];
+  const backlogs = async () => [...(await turns.backlogs()).map((backlog) => ({ ...backlog, from: undefined })), ...(await comingBacklogs(work, onError))];
   const quote = createQuote({ tables, catalog, keysOf: dataPlane.keysOf, cachedAt, backlogs, clock });
   const jobs = new FetchJobs({ log, work, tables, catalog, subjectKeys, quote });
 

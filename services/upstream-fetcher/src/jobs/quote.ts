@@ -27,7 +27,8 @@ export interface Quote {
 export interface Backlog {
   readonly tenantId: TenantId;
   readonly keyOwner: KeyOwner;
-  readonly from: number;
+  /** ms since the epoch; undefined: it waits already. */
+  readonly from: number | undefined;
   readonly calls: number;
 }
 
@@ -93,11 +94,12 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
     const all = (await parts.backlogs()).filter((backlog) => backlog.keyOwner === owner);
     const ofMine = all.filter(({ tenantId }) => tenantId === caller.tenant.id);
     // its jobs run one after the other: what waits already is ahead
-    const ahead = ofMine.reduce((sum, backlog) => sum + (backlog.from <= now ? backlog.calls : 0), 0);
+    const ahead = ofMine.reduce((sum, backlog) => sum + (backlog.from === undefined ? backlog.calls : 0), 0);
+    // on keys of its own nobody else is ahead or beside it
     const others = owner === 'own' ? [] : all.filter(({ tenantId }) => tenantId !== caller.tenant.id).slice(0, MOST_BACKLOGS);
     const loads: [Load, ...Load[]] = [
-      loadOf(caller.tenant.id, ahead + calls, now, now) ?? { from: now, calls: ahead + calls, weight: 1, perMinute: Infinity, leftToday: Infinity, perDay: Infinity },
-      ...others.flatMap(({ tenantId, calls, from }) => loadOf(tenantId, calls, from, now) ?? []),
+      loadOf(caller.tenant.id, ahead + calls, now, now) ?? { queue: caller.tenant.id, from: now, calls: ahead + calls, weight: 1, perMinute: Infinity, leftToday: Infinity, perDay: Infinity },
+      ...others.flatMap(({ tenantId, calls, from }) => loadOf(tenantId, calls, from ?? now, now) ?? []),
     ];
     return finishOf(loads, perMinuteOf(keys), now, now + WEEK_MS);
   }
@@ -119,7 +121,7 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
       const used = tables.quotas.get(tenantId);
       const today = perDay - (used?.day === utcDay(now) ? used.dayCredits : 0);
       const month = perMonth - (used?.month === utcMonth(now) ? used.monthCredits : 0);
-      return { from, calls, weight: terms.weight, perMinute: bucket.refillPerSecond * 60, leftToday: Math.min(today, month), perDay: Math.min(perDay, month) };
+      return { queue: tenantId, from, calls, weight: terms.weight, perMinute: bucket.refillPerSecond * 60, leftToday: Math.min(today, month), perDay: Math.min(perDay, month) };
     } catch {
       return undefined;
     }
