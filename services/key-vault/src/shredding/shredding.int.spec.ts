@@ -115,6 +115,27 @@ describe('a tenant whose keys are shredded', () => {
   });
 });
 
+describe('an installation without shred keys', () => {
+  it('shreds nothing and says why, since nothing it could destroy is missing from the backups; keys are used and removed as ever', async () => {
+    const without = await startVault({ database, upstreamUrl: simulator.url, dataDir: mkdtempSync(join(dataDir, 'without-')), environment: { WEIR_SHRED_KEYS: 'none', WEIR_ROLES: 'http' } });
+    try {
+      const secret = newSecret();
+      simulator.keys.set({ key: secret, credits: null, perMinute: null, burst: 500, scopes: [], suspended: false });
+      const { id: tenant } = await without.newTenant();
+      const keys = `/v1/tenants/${tenant}/upstream-keys`;
+      const { body } = await without.request('POST', keys, { key: secret });
+      expect(body).toMatchObject({ state: 'usable' });
+      expect(await without.request('POST', `${keys}/shred`)).toMatchObject({ status: 409, body: { code: 'no-shred-keys' } });
+      expect((await without.request('POST', `${keys}/${body.id}/check`)).body).toMatchObject({ state: 'usable' });
+      expect((await without.request('DELETE', `${keys}/${body.id}`)).status).toBe(204);
+      const { rows } = await admin.query(`select count(*)::int as n from ${schemaOf(tenant)}.upstream_key_blobs`);
+      expect(rows).toEqual([{ n: 0 }]);
+    } finally {
+      await without.stop();
+    }
+  });
+});
+
 describe('a purge', () => {
   it('V12 shreds what was sealed for the tenant, also when its schema is gone already', async () => {
     const { tenant, id } = await registered();
