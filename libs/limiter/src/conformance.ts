@@ -1,5 +1,5 @@
 import type { Clock } from '@weir/kernel';
-import type { Admission, LimiterStore, LimitName, Refused, Standing } from './port';
+import type { Admission, KeyTake, LimiterStore, LimitName, Priority, Refused, Standing } from './port';
 import { keyTake, LEDGER, NOON, ofKey, ofTenant, tenantTake } from './samples';
 
 const HOUR = 3_600_000;
@@ -304,6 +304,268 @@ export function limiterConformance(open: (clock: Clock) => LimiterStore): void {
       await store.takeKey(take);
       await store.giveBack(ofKey({ ...take, tenant: 'ten_b' }));
       expect(find(await store.inspectKey(take), 'upstream-key-concurrency').used).toBe(1);
+    });
+  });
+
+  describe('shared keys', () => {
+    /** Two a second, two at once: after the first two calls, others wait. */
+    const limits = { bucket: { capacity: 2, refillPerSecond: 2 } };
+    const share = (weight = 1, priority: Priority = 'interactive') => ({ weight, priority });
+    const ask = (tenant: string, more: Partial<KeyTake> = {}) => store.takeKey(keyTake({ share: share(), ...more, tenant, limits }));
+    const exhaust = async (tenant: string) => {
+      while ((await ask(tenant)).admitted);
+    };
+    const slotOf = (answer: Admission) => {
+      const { slot, retryAfterMs } = refused(answer);
+      if (!slot || retryAfterMs === null) throw new Error(`no slot: ${JSON.stringify(answer)}`);
+      return { ...slot, retryAfterMs };
+    };
+
+    it('gives a tenant who is alone all there is (L11)', async () => {
+      let admitted = 0;
+      for (let i = 0; i < 600; i++, now += 100) if ((await ask('ten_a')).admitted) admitted += 1;
+      expect(admitted).toBeGreaterThanOrEqual(120);
+      expect(admitted).toBeLessThanOrEqual(122);
+    });
+
+    it('admits nobody beyond capacity and refill, whoever calls', async () => {
+      let admitted = 0;
+      for (let i = 0; i < 300; i++, now += 200)
+        for (const tenant of ['ten_a', 'ten_b', 'ten_c']) if ((await ask(tenant)).admitted) admitted += 1;
+      expect(admitted).toBeGreaterThanOrEqual(118);
+      expect(admitted).toBeLessThanOrEqual(122);
+    });
+
+    it('keeps a slot for a refused call: refused just before Retry-After, admitted then, whatever others do meanwhile', async () => {
+      await exhaust('ten_a');
+      const slot = slotOf(await ask('ten_b', { takeId: 'first' }));
+      expect(slot).toMatchObject({ ticket: 'first', promised: true, graceMs: 2000 });
+      await exhaust('ten_c');
+      now += slot.retryAfterMs - 1;
+      expect(slotOf(await ask('ten_b', { ticket: slot.ticket }))).toMatchObject({ ticket: 'first', retryAfterMs: 1 });
+      await exhaust('ten_c');
+      now += 1;
+      expect(await ask('ten_b', { ticket: slot.ticket })).toMatchObject({ admitted: true, by: 'slot' });
+    });
+
+    it('names the fair share when others want the key too, and the key when nobody does (L9)', async () => {
+      await exhaust('ten_a');
+      expect(refused(await ask('ten_a'))).toMatchObject({ limitedBy: 'upstream-key', policy: 'upstream-key' });
+      const refusal = refused(await ask('ten_b'));
+      expect(refusal).toMatchObject({ limitedBy: 'fair-share', policy: 'fair-share' });
+      expect(find(refusal.limits, 'fair-share')).toMatchObject({ limit: 60, unit: 'calls', policyWindow: 60 });
+    });
+
+    it('divides a key by weight among those who always want more', async () => {
+      const of = { bucket: { capacity: 10, refillPerSecond: 2 } };
+      const admitted = { ten_a: 0, ten_b: 0 };
+      for (let i = 0; i < 600; i++, now += 250)
+        for (const [tenant, weight] of [
+          ['ten_a', 1],
+          ['ten_b', 3],
+        ] as const) {
+          if ((await store.takeKey(keyTake({ tenant, share: share(weight), limits: of }))).admitted) admitted[tenant] += 1;
+        }
+      expect(admitted.ten_a + admitted.ten_b).toBeGreaterThan(290);
+      expect(admitted.ten_b / admitted.ten_a).toBeGreaterThan(2.4);
+      expect(admitted.ten_b / admitted.ten_a).toBeLessThan(3.2);
+    });
+
+    it('refuses no call of a tenant below its share beside one that calls a hundred times as often (L10)', async () => {
+      const roomy = { bucket: { capacity: 50, refillPerSecond: 10 } };
+      let refusals = 0;
+      for (let i = 0; i < 1500; i++, now += 10) {
+        await store.takeKey(keyTake({ share: share(), tenant: 'ten_loud', limits: roomy }));
+        if (i % 100 === 50 && !(await store.takeKey(keyTake({ share: share(), tenant: 'ten_quiet', limits: roomy }))).admitted) refusals += 1;
+      }
+      expect(refusals).toBe(0);
+    });
+
+    it("gives a batch call's earlier slot to its tenant's interactive call, and the batch call the later one", async () => {
+      await exhaust('ten_a');
+      const batch = slotOf(await ask('ten_b', { takeId: 'batch', share: share(1, 'batch') }));
+      const interactive = slotOf(await ask('ten_b', { takeId: 'interactive' }));
+      expect(batch.promised).toBe(false);
+      expect(interactive).toMatchObject({ promised: true, retryAfterMs: batch.retryAfterMs });
+      now += batch.retryAfterMs;
+      const moved = slotOf(await ask('ten_b', { ticket: 'batch', share: share(1, 'batch') }));
+      expect(moved.ticket).toBe('batch');
+      expect((await ask('ten_b', { ticket: 'interactive' })).admitted).toBe(true);
+      now += moved.retryAfterMs;
+      expect((await ask('ten_b', { ticket: 'batch', share: share(1, 'batch') })).admitted).toBe(true);
+    });
+
+    it("lets an interactive call without a ticket have its tenant's due batch slot", async () => {
+      await exhaust('ten_a');
+      const batch = slotOf(await ask('ten_b', { share: share(1, 'batch') }));
+      now += batch.retryAfterMs;
+      expect(await ask('ten_b')).toMatchObject({ admitted: true, by: 'slot' });
+    });
+
+    it('lets a call without a ticket have the slot of its tenant that brings none', async () => {
+      await exhaust('ten_a');
+      const { retryAfterMs } = slotOf(await ask('ten_b'));
+      now += retryAfterMs + 300;
+      expect(await ask('ten_b')).toMatchObject({ admitted: true, by: 'slot' });
+    });
+
+    it('leaves nothing of a slot that was dropped: the next one comes at the time that was its', async () => {
+      await exhaust('ten_a');
+      const first = slotOf(await ask('ten_b'));
+      await store.drop({ keyId: 'key_a', tenant: 'ten_b', ticket: first.ticket });
+      await store.drop({ keyId: 'key_a', tenant: 'ten_b', ticket: first.ticket });
+      expect(slotOf(await ask('ten_c')).retryAfterMs).toBe(first.retryAfterMs);
+    });
+
+    it('gives to others what nobody came for within the grace', async () => {
+      await exhaust('ten_a');
+      const missed = slotOf(await ask('ten_b'));
+      now += missed.retryAfterMs + missed.graceMs + 1;
+      await exhaust('ten_c');
+      expect((await ask('ten_b', { ticket: missed.ticket })).admitted).toBe(false);
+    });
+
+    it('answers a repeated take as the first, refused or admitted, and gives no second slot for it', async () => {
+      await exhaust('ten_a');
+      const take = keyTake({ tenant: 'ten_b', share: share(), limits });
+      const first = await store.takeKey(take);
+      expect(await store.takeKey(take)).toEqual(first);
+      now += slotOf(first).retryAfterMs;
+      expect((await store.takeKey({ ...take, ticket: take.takeId })).admitted).toBe(true);
+      expect((await store.takeKey(take)).admitted).toBe(true);
+    });
+
+    it('gives the call and the share of an attempt back that was never sent', async () => {
+      const takes = [keyTake({ share: share(), limits }), keyTake({ share: share(), limits })];
+      for (const take of takes) expect((await store.takeKey(take)).admitted).toBe(true);
+      for (const take of takes) await store.giveBack(ofKey(take));
+      for (const take of [keyTake({ share: share(), limits }), keyTake({ share: share(), limits })])
+        expect((await store.takeKey(take)).admitted).toBe(true);
+    });
+
+    it('promises nothing where concurrency refuses, and keeps the slot of who meets it with a ticket', async () => {
+      const one = { ...limits, concurrency: 1, leaseMs: 1500 };
+      const of = (tenant: string, more: Partial<KeyTake> = {}) => store.takeKey(keyTake({ share: share(), ...more, tenant, limits: one }));
+      await exhaust('ten_a');
+      const slot = slotOf(await of('ten_b'));
+      now += slot.retryAfterMs;
+      expect((await ask('ten_c', { takeId: 'other', limits: one })).admitted).toBe(false);
+      const holder = keyTake({ tenant: 'ten_b', share: share(), limits: one, ticket: slot.ticket });
+      expect((await store.takeKey(holder)).admitted).toBe(true);
+      expect(refused(await of('ten_d'))).toMatchObject({ policy: 'upstream-key-concurrency', slot: null });
+    });
+
+    it('moves a slot that the key cannot pay any more, when its ceiling was lowered, instead of losing it', async () => {
+      await exhaust('ten_a');
+      const [first, second, third] = [slotOf(await ask('ten_b')), slotOf(await ask('ten_c')), slotOf(await ask('ten_d'))];
+      const slow = { bucket: { capacity: 2, refillPerSecond: 0.1 } };
+      const claim = (tenant: string, ticket: string) => store.takeKey(keyTake({ tenant, ticket, share: share(), limits: slow }));
+      now += first.retryAfterMs;
+      expect((await claim('ten_b', first.ticket)).admitted).toBe(true);
+      now += second.retryAfterMs - first.retryAfterMs;
+      await claim('ten_c', second.ticket);
+      now += third.retryAfterMs - second.retryAfterMs;
+      const later = slotOf(await claim('ten_d', third.ticket));
+      expect(later).toMatchObject({ ticket: third.ticket, promised: true });
+      now += later.retryAfterMs;
+      expect((await claim('ten_d', third.ticket)).admitted).toBe(true);
+    });
+
+    it('goes on when the clock is set back, and tickets are good as long after it as before', async () => {
+      await exhaust('ten_a');
+      const slot = slotOf(await ask('ten_b'));
+      now -= HOUR;
+      expect(slotOf(await ask('ten_b', { ticket: slot.ticket })).retryAfterMs).toBe(slot.retryAfterMs);
+      now += slot.retryAfterMs;
+      expect((await ask('ten_b', { ticket: slot.ticket })).admitted).toBe(true);
+    });
+
+    it("knows no other tenant's ticket", async () => {
+      await exhaust('ten_a');
+      const { ticket, retryAfterMs } = slotOf(await ask('ten_b'));
+      now += retryAfterMs;
+      expect((await ask('ten_c', { ticket })).admitted).toBe(false);
+      await store.drop({ keyId: 'key_a', tenant: 'ten_c', ticket });
+      expect((await ask('ten_b', { ticket })).admitted).toBe(true);
+    });
+
+    it.each([0, -1, NaN, Infinity, 0.0001, 1e7])('rejects a weight of %p', async (weight) => {
+      await expect(ask('ten_a', { share: share(weight) })).rejects.toMatchObject({ code: 'invalid-request' });
+    });
+    it.each([0, 1.5, -1, 1001])('rejects %p calls', async (calls) => {
+      await expect(ask('ten_a', { calls })).rejects.toMatchObject({ code: 'invalid-request' });
+    });
+  });
+
+  describe('tickets on the tenant’s slot', () => {
+    const limits = { bucket: { capacity: 1, refillPerSecond: 0.1 }, dailyCredits: 10, concurrency: 1 };
+    const spent = async () => find(await store.inspectTenant(tenantTake({ limits })), 'daily-quota').used;
+
+    it('keeps what a call took of bucket and quota for who brings the ticket, and frees its place in flight', async () => {
+      const first = tenantTake({ limits, cost: 3 });
+      await store.takeTenant(first);
+      await store.keep(ofTenant(first), 'ticket', 5000);
+      expect(refused(await store.takeTenant(tenantTake({ limits }))).policy).toBe('tenant-bucket');
+      const second = tenantTake({ limits, cost: 4, ticket: 'ticket' });
+      expect((await store.takeTenant(second)).admitted).toBe(true);
+      expect(await spent()).toBe(4);
+      await store.settle(ofTenant(second), 2.5);
+      expect(await spent()).toBe(2.5);
+    });
+
+    it('is good once, and in its time', async () => {
+      const first = tenantTake({ limits });
+      await store.takeTenant(first);
+      await store.keep(ofTenant(first), 'ticket', 5000);
+      const second = tenantTake({ limits, ticket: 'ticket' });
+      await store.takeTenant(second);
+      await store.settle(ofTenant(second), 1);
+      expect(refused(await store.takeTenant(tenantTake({ limits, ticket: 'ticket' }))).policy).toBe('tenant-bucket');
+    });
+
+    it('gives the credits back when nobody comes for them', async () => {
+      const first = tenantTake({ limits, cost: 3 });
+      await store.takeTenant(first);
+      await store.keep(ofTenant(first), 'ticket', 5000);
+      now += 20_000;
+      await store.takeTenant(tenantTake({ limits, cost: 1 }));
+      expect(await spent()).toBe(1);
+      await expect(store.takeTenant(first)).rejects.toMatchObject({ code: 'take-closed' });
+    });
+
+    it('does not spare a call the bucket of another endpoint', async () => {
+      const endpointBuckets = { posts: { capacity: 1, refillPerSecond: 0.1 } };
+      const roomy = { bucket: { capacity: 10, refillPerSecond: 1 }, endpointBuckets };
+      const first = tenantTake({ limits: roomy, endpoint: 'userid' });
+      await store.takeTenant(tenantTake({ limits: roomy, endpoint: 'posts' }));
+      await store.takeTenant(first);
+      await store.keep(ofTenant(first), 'ticket', 5000);
+      expect(refused(await store.takeTenant(tenantTake({ limits: roomy, endpoint: 'posts', ticket: 'ticket' }))).policy).toBe('endpoint-bucket');
+    });
+  });
+
+  describe('limits in shadow mode', () => {
+    it('are decided and counted, spend what they would, and refuse nobody', async () => {
+      const limits = { ...one, dailyCredits: 1, concurrency: 1, shadow: ['tenant-bucket', 'daily-quota', 'concurrency'] as const };
+      expect((await store.takeTenant(tenantTake({ limits }))).shadowed).toEqual([]);
+      const second = await store.takeTenant(tenantTake({ limits }));
+      expect(second).toMatchObject({ admitted: true, shadowed: ['tenant-bucket', 'daily-quota', 'concurrency'] });
+      expect([find(second.limits, 'tenant-bucket').used, find(second.limits, 'concurrency').used]).toEqual([1, 1]);
+      // credits are spent whoever counts them
+      expect(find(second.limits, 'daily-quota').used).toBe(2);
+      now += 2000;
+      expect((await store.takeTenant(tenantTake({ limits }))).shadowed).toEqual(['daily-quota', 'concurrency']);
+    });
+
+    it('leaves the other limits in force', async () => {
+      const limits = { ...one, dailyCredits: 1, shadow: ['daily-quota'] as const };
+      await store.takeTenant(tenantTake({ limits }));
+      expect(refused(await store.takeTenant(tenantTake({ limits })))).toMatchObject({ policy: 'tenant-bucket', shadowed: ['daily-quota'] });
+    });
+
+    it('does not refuse for a ledger that nobody knows', async () => {
+      const limits = { dailyCredits: 1, shadow: ['daily-quota'] as const };
+      expect((await store.takeTenant(tenantTake({ limits, ledger: undefined }))).admitted).toBe(true);
     });
   });
 

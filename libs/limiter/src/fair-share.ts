@@ -16,8 +16,9 @@ import {
 
 /** From a slot's time on, any call of its tenant may take it this much later, while the tenant brings no tickets. */
 const WITHOUT_TICKET_MICROS = 250_000;
-/** A calm tenant's calls at once, while others wait. */
-const CALM_CALLS = 3;
+/** How many calls a tenant may be ahead of its share with, and be admitted at once while others wait; a calm one may more. */
+const AHEAD = 1;
+const AHEAD_CALM = 2;
 /** Nobody is told to come back sooner without a slot. */
 const LEAST_WAIT_MICROS = 1_000_000;
 const SOONEST_MICROS = 1_000;
@@ -84,7 +85,7 @@ export function takeShare(sharing: Sharing, order: ShareOrder, levelNs: number, 
     return { is: 'admitted', by: 'free', charged };
   }
   const calm = sharer.slots.length === 0 && now - sharer.slotAtMicros >= CALM_MICROS;
-  const withinShare = lead * weight <= (calm ? CALM_CALLS - 1 : 0) + 1e-6;
+  const withinShare = lead * weight <= (calm ? AHEAD_CALM : AHEAD) + 1e-6;
   // a bucket that is nearly full would soon lose what comes
   const nearlyFull = levelNs * 10 >= capacity * everyNs * 7;
   if ((withinShare || nearlyFull) && fits(sharing, order, levelNs, now, now, calm ? 0 : reserveNs).fits) {

@@ -27,5 +27,6 @@ export {
   type TenantTake,
 } from './port';
 export { redisLimiterStore } from './redis-store';
+export { budgetLimits, ledgerOf, tightestBudgets } from './budgets';
 export { activeOverrides, names, overrideOf } from './overrides';
 export { NO_BUCKET, keyLimits, shadowOf, tenantPolicies, type TenantPolicies, type TenantPolicy } from './tenant-limits';

@@ -118,7 +118,7 @@ export const look = (slot: Slot, order: Order, nowMicros: number): readonly Use[
 export function close(slot: Slot, member: string, cost: number | undefined, nowMicros: number): Held | undefined {
   const held = remembered(slot, member, nowMicros);
   if (!held?.open) return undefined;
-  slot.takes.set(member, { ...held, open: false });
+  slot.takes.set(member, closedTake(held.untilMicros));
   slot.leases.delete(member);
   correctWindows(slot, held, cost ?? 0);
   if (cost !== undefined) return undefined;
@@ -129,11 +129,16 @@ export function close(slot: Slot, member: string, cost: number | undefined, nowM
   return held;
 }
 
+/** All that matters of it is that it was: of a busy slot there are many, so that each is as small as can be. */
+const closedTake = (untilMicros: number): Held => ({ untilMicros, open: false, cost: 0, calls: 0, buckets: NO_BUCKETS, windows: NO_WINDOWS });
+const NO_BUCKETS: Held['buckets'] = [];
+const NO_WINDOWS: Held['windows'] = {};
+
 /** The take's buckets and windows stay taken, under the ticket. The model of keep.lua. */
 export function keep(slot: Slot, member: string, ticket: string, forMs: number, nowMicros: number): void {
   const held = remembered(slot, member, nowMicros);
   if (!held?.open) return;
-  slot.takes.set(member, { ...held, open: false });
+  slot.takes.set(member, closedTake(held.untilMicros));
   slot.leases.delete(member);
   slot.kept.set(ticket, { ...held, untilMicros: nowMicros + forMs * 1000 });
 }

@@ -16,6 +16,17 @@ export function periodEndMicros(kind: Period, period: number): number {
 
 /** The number of `2026-11-24` or of `2026-11`; undefined for any other text. */
 export function parsePeriod(kind: Period, text: string): number | undefined {
+  const last = lastParsed[kind];
+  if (last.text === text) return last.period;
+  const period = readPeriod(kind, text);
+  lastParsed[kind] = { text, period };
+  return period;
+}
+
+/** All of a day's ledgers are of that day. */
+const lastParsed: Record<Period, { text: string; period: number | undefined }> = { day: { text: '', period: undefined }, month: { text: '', period: undefined } };
+
+function readPeriod(kind: Period, text: string): number | undefined {
   if (!(kind === 'day' ? /^\d{4}-\d\d-\d\d$/ : /^\d{4}-\d\d$/).test(text)) return undefined;
   const startMs = Date.parse(kind === 'day' ? `${text}T00:00Z` : `${text}-01T00:00Z`);
   return Number.isNaN(startMs) ? undefined : periodAt(kind, startMs * 1000);

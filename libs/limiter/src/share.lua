@@ -7,7 +7,7 @@
 -- Answer, words: verdict (0 admitted, 1 refused by the bucket, 2 by concurrency, 3 by the share, 4 paused, -2 the take was closed), microseconds to
 --       wait (-1 = for ever), what it came by ('-' = nothing), busy weight, calls ahead, microseconds ahead, bucket's use and reset,
 --       calls in flight, then of a slot its priority and ticket ('-' = none).
-local WITHOUT_TICKET, CALM_CALLS, LEAST_WAIT, SOONEST, MOST_WALKED = 250000, 3, SECOND, 1000, 1000
+local WITHOUT_TICKET, AHEAD, AHEAD_CALM, LEAST_WAIT, SOONEST, MOST_WALKED = 250000, 1, 2, SECOND, 1000, 1000
 local name, tenant, id, ticket, own = ARGV[2], ARGV[3], ARGV[4], ARGV[5], num(ARGV[6])
 local priority, calls, lease, remember = ARGV[7], num(ARGV[8]), num(ARGV[9]), num(ARGV[10])
 local capacity, every, concurrency = num(ARGV[11]), num(ARGV[12]), num(ARGV[13])
@@ -192,7 +192,7 @@ local function decide()
     return 'free', charged
   end
   local calm = #sharer.slots == 0 and at - sharer.slot_at >= CALM
-  local within = lead * own <= (calm and CALM_CALLS - 1 or 0) + 1e-6
+  local within = lead * own <= (calm and AHEAD_CALM or AHEAD) + 1e-6
   local margin = calm and 0 or reserve
   if (within or level * 10 >= full * 7) and level - cost >= margin and fits(at, margin) then
     charge(tenant, sharer, own, before, calls)
