@@ -13,6 +13,7 @@ const TENANTS = 200;
 /** More than the message keys that are kept of one data key. */
 const KEYS_OF_ONE = 256;
 const CALLS_A_SECOND = TENANTS;
+const MAX_AGE_MS = 300_000;
 
 interface Sealed {
   readonly sealed: Buffer;
@@ -28,7 +29,7 @@ export const vault: Bench = {
     const time = { now: Date.now() };
     const envelope = createEnvelope({
       keyEncryption: localKeyEncryption({ keyFile: join(directory, 'kek') }),
-      dataKeys: { maxEntries: 5_000, maxAgeMs: 300_000, maxUses: 1_000_000 },
+      dataKeys: { maxEntries: 5_000, maxAgeMs: MAX_AGE_MS, maxUses: 1_000_000 },
       clock: () => time.now,
     });
     const [one] = await sealSome(envelope, 1, KEYS_OF_ONE);
@@ -43,10 +44,12 @@ export const vault: Bench = {
         name: STEADY,
         run: async (seconds) => {
           const before = envelope.stats().keyEncryptionCalls;
-          const sample = await opening(envelope, seconds, (n) => {
+          const onTime = (n: number) => {
             time.now += 1_000 / CALLS_A_SECOND;
             return all[n % TENANTS] as Sealed;
-          });
+          };
+          // however slow the machine: a data key is renewed twice, or nothing was measured
+          const sample = await opening(envelope, seconds, onTime, ((2 * MAX_AGE_MS) / 1_000) * CALLS_A_SECOND);
           const calls = envelope.stats().keyEncryptionCalls - before;
           return { ...sample, figures: { 'KMS calls, % of reads': (100 * calls) / sample.operations, 'minutes of load': sample.operations / CALLS_A_SECOND / 60 } };
         },
@@ -75,11 +78,11 @@ async function sealSome(envelope: Envelope, tenants: number, keys: number): Prom
   return sealed;
 }
 
-async function opening(envelope: Envelope, seconds: number, next: (n: number) => Sealed): Promise<Sample> {
+async function opening(envelope: Envelope, seconds: number, next: (n: number) => Sealed, atLeast = 0): Promise<Sample> {
   const start = performance.now();
   const end = start + seconds * 1_000;
   let operations = 0;
-  while (performance.now() < end) {
+  while (performance.now() < end || operations < atLeast) {
     for (let i = 0; i < 100; i++) {
       const { sealed, place } = next(operations++);
       (await envelope.open(sealed, place)).fill(0);
