@@ -43,7 +43,7 @@ import { Webhooks } from './webhook/webhooks';
 import { WebhooksController } from './webhook/webhooks.http';
 
 // for what measures and breaks it
-export { KeptMonths, RollupChecks, UsageConsumer, UsageLedger };
+export { KeptMonths, RollupChecks, UnsettledHolds, UsageConsumer, UsageLedger };
 
 /** Months are made two before they come. */
 const UPKEEP_EVERY_MS = 6 * 3_600_000;

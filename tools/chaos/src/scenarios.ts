@@ -3,8 +3,9 @@ import { brokers } from './brokers/brokers';
 import { conflicts } from './conflicts/conflicts';
 import { conservation } from './conservation/conservation';
 import { keyRotation } from './key-rotation/key-rotation';
+import { rebuild } from './rebuild/rebuild';
 import { tenancy } from './tenancy/tenancy';
 import { trialToOwnKey } from './trial-to-own-key/trial-to-own-key';
 
 /** Every scenario there is, in the order in which they are listed. */
-export const SCENARIOS: readonly Scenario[] = [brokers, conflicts, conservation, keyRotation, tenancy, trialToOwnKey];
+export const SCENARIOS: readonly Scenario[] = [brokers, conflicts, conservation, keyRotation, rebuild, tenancy, trialToOwnKey];

@@ -88,7 +88,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function patiently(start: () => Promise<void>): Promise<void> {
+/** As who supervises a deployment does: what cannot start without something that is down now is started again. */
+export async function patiently(start: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
       return await start();

@@ -5,10 +5,11 @@ import { SERVICES, schemaOf } from '@weir/tenancy';
 import { Client } from 'pg';
 import { invariant, type Outcome, type Scenario } from '../scenario';
 import { operatorOf, until, type Operator } from '../trial-to-own-key/operator';
-import { startBreakable, type Victim } from './breakable';
+import { patiently, startBreakable, type Victim } from './breakable';
 import { allHold, inWords, keyHolds, readBooks, tenantHolds, type Books } from './equations';
+import { callForTheLastCredit } from './last-credit';
 import { startLoad } from './load';
-import { makeTenants, type Callers } from './tenants';
+import { makeTenants, type Caller, type Callers } from './tenants';
 
 export interface Conserving {
   readonly directory: string;
@@ -16,8 +17,8 @@ export interface Conserving {
   /** Kills, of the services, Kafka, Redis and Postgres in turn. */
   readonly kills: number;
   readonly tenantsOfEachMode: number;
-  /** Whether to wait until all calls have been compared with the upstream's account one by one. */
-  readonly untilCompared: boolean;
+  /** Several at a time instead of one after the other; and all calls are not waited for to be compared with the upstream's account one by one. */
+  readonly hasty: boolean;
   readonly progress: (line: string) => void;
 }
 
@@ -42,10 +43,10 @@ export const conservation: Scenario = {
   name: 'conservation',
   title: 'M2 load on all key modes while each service, Kafka, Redis and Postgres are killed in turn; ends in both equations; so many kills',
   times: 20,
-  run: ({ times, random, directory, progress }) => conserve({ directory, random, kills: times, tenantsOfEachMode: 2, untilCompared: true, progress }),
+  run: ({ times, random, directory, progress }) => conserve({ directory, random, kills: times, tenantsOfEachMode: 2, hasty: false, progress }),
 };
 
-export async function conserve({ directory, random, kills, tenantsOfEachMode, untilCompared, progress }: Conserving): Promise<Outcome> {
+export async function conserve({ directory, random, kills, tenantsOfEachMode, hasty, progress }: Conserving): Promise<Outcome> {
   const environment = { ...process.env, ...SOON };
   const breakable = await startBreakable(directory, environment, progress);
   const operatorToken = mintToken({ mode: 'live' }).token;
@@ -56,18 +57,25 @@ export async function conserve({ directory, random, kills, tenantsOfEachMode, un
   try {
     const operator = operatorOf(weir.url, operatorToken);
     const callers = await makeTenants(weir, operatorToken, tenantsOfEachMode);
+    const services = SERVICES.map((name) => serviceVictim(weir.service(name)));
+    const all = [...services, ...breakable.victims];
+    const lanes = hasty ? [services.slice(0, 3), services.slice(3), breakable.victims] : [all];
+    const killing = async (lane: readonly Victim[]) => {
+      for (let kill = 0; kill < Math.round((kills * lane.length) / all.length); kill++) await strike(lane[kill % lane.length] as Victim, random, progress);
+    };
     const load = startLoad(weir.url, callers.tenants, random);
-    const victims = [...SERVICES.map((name) => serviceVictim(weir.service(name))), ...breakable.victims];
-    for (let kill = 0; kill < kills; kill++) await strike(victims[kill % victims.length] as Victim, weir, random, progress);
-    await sleep(BETWEEN_MS);
+    const struck = await Promise.allSettled(lanes.map(killing));
     const { statuses, credits } = await load.end();
+    for (const one of struck) if (one.status === 'rejected') throw one.reason;
     const ended = Date.now();
+    // nothing that lived without what was killed should have ended; who supervises a deployment would start it again
     await weir.startAgain();
     progress(`answers by status: ${JSON.stringify(Object.fromEntries(statuses))}`);
 
-    if (untilCompared) await until(() => operator('GET', '/v1/reconciliations?limit=1'), ({ data }) => Date.parse(data[0]?.to ?? '') > ended);
+    if (!hasty) await until(() => operator('GET', '/v1/reconciliations?limit=1'), ({ data }) => Date.parse(data[0]?.to ?? '') > ended);
     const books = await settledBooks(weir, operator, callers);
     progress(inWords(books));
+    const lastCredit = await callForTheLastCredit(weir, operator, callers.tenants[0] as Caller);
     const answered = [...credits.values()].reduce((sum, one) => sum + one, 0);
     const charged = books.tenants.reduce((sum, { usage }) => sum + usage, 0);
     return {
@@ -76,6 +84,7 @@ export async function conserve({ directory, random, kills, tenantsOfEachMode, un
         invariant('M2 per tenant, charged = usage = rollup = quota = invoiced quantity', books.tenants.every(tenantHolds), books.tenants.filter((one) => !tenantHolds(one))),
         invariant('every hold is decided', books.undecided === 0, `${books.undecided} are not`),
         invariant('nothing else differs from the upstream’s account', books.open === 0, `${books.open} differences`),
+        lastCredit,
         invariant('calls were answered while things were killed', (statuses.get(200) ?? 0) > kills, Object.fromEntries(statuses)),
       ],
       figures: {
@@ -95,18 +104,16 @@ export async function conserve({ directory, random, kills, tenantsOfEachMode, un
   }
 }
 
-async function strike(victim: Victim, weir: Distributed, random: () => number, progress: (line: string) => void): Promise<void> {
+async function strike(victim: Victim, random: () => number, progress: (line: string) => void): Promise<void> {
   const begun = Date.now();
   await victim.kill();
   await sleep(random() * LONGEST_DOWN_MS);
   await victim.start();
-  // what could not live without it is started again, as whoever supervises a deployment does
-  await weir.startAgain();
   progress(`${victim.name} killed, back after ${Date.now() - begun} ms`);
   await sleep(BETWEEN_MS);
 }
 
-const serviceVictim = (process: ServiceProcess): Victim => ({ name: process.name, kill: () => process.kill(), start: () => process.start() });
+const serviceVictim = (process: ServiceProcess): Victim => ({ name: process.name, kill: () => process.kill(), start: () => patiently(() => process.start()) });
 
 /** Reads the books until they are right, or the time for it is over: what is on its way is no difference. */
 async function settledBooks(weir: Distributed, operator: Operator, callers: Callers): Promise<Books> {
