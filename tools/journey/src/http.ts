@@ -24,7 +24,7 @@ export async function ask(url: string, method: string, path: string, { token, bo
     signal: AbortSignal.timeout(20_000),
   });
   const text = await response.text();
-  const json = /json/.test(response.headers.get('content-type') ?? '') && text !== '';
+  const json = /\bjson\b/.test(response.headers.get('content-type') ?? '') && text !== '';
   return { status: response.status, headers: response.headers, text, body: json ? JSON.parse(text) : undefined };
 }
 

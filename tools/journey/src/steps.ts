@@ -88,9 +88,33 @@ export function journeySteps(journey: () => Journey): void {
     expect((await journey().as(hybrid, 'GET', `/v1/tenants/${shared.id}/snapshots/users/${secUid}`)).status).toBe(404);
   });
 
+  it('carries out a bulk fetch that it has quoted, hands out its results as NDJSON, and forgets a person for good (A4)', async () => {
+    const shared = journey().of('shared');
+    const [path, body] = [`/v1/tenants/${shared.id}`, { endpoint: 'userinfo-by-username', targets: ['anna', 'ben', 'cleo'] }];
+    const quote = await journey().as(shared, 'POST', `${path}/fetch-jobs/quote`, { body });
+    expect([quote.status, quote.body]).toEqual([200, expect.objectContaining({ items: 3, credits: { expected: 3, atMost: 3 }, key: 'platform' })]);
+    const made = await journey().as(shared, 'POST', `${path}/fetch-jobs`, { body });
+    expect(made.status).toBe(201);
+    await eventually(async () => {
+      const job = await journey().as(shared, 'GET', `${path}/fetch-jobs/${made.body.id}`);
+      expect(job.body).toMatchObject({ status: 'finished', items: { succeeded: 3, failed: 0 }, credits: { charged: 3 } });
+    }, 20_000);
+    const results = async () => (await journey().as(shared, 'GET', `${path}/fetch-jobs/${made.body.id}/results`)).text.trim().split('\n').map((line) => JSON.parse(line) as { params: { username?: string }; error: string | null });
+    expect((await results()).map(({ params }) => params.username)).toEqual(body.targets);
+
+    const erasure = await journey().as(shared, 'POST', `${path}/subjects/erase`, { body: { subjects: [{ username: 'Anna' }] } });
+    expect(erasure.status).toBe(202);
+    await eventually(async () => {
+      const receipt = await journey().as(shared, 'GET', `${path}/erasure-receipts/${erasure.body.id}`);
+      expect(receipt.body).toMatchObject({ status: 'done', reports: [{ service: 'upstream-fetcher', report: { jobResults: 1, suppressed: 3 } }] });
+    }, 20_000);
+    expect((await results()).map(({ error }) => error)).toEqual(['subject-erased', null, null]);
+    await eventually(async () => expect((await journey().call(shared, 'anna')).body.code).toBe('subject-erased'));
+  });
+
   it('G1 shows one tenant nothing of another: its ids are not found', async () => {
     const [shared, byo] = [journey().of('shared'), journey().of('byo')];
-    for (const path of ['', '/tokens', '/upstream-keys', '/limits', '/usage', '/quota', '/invoices/preview', '/events', '/members', '/isolation']) {
+    for (const path of ['', '/tokens', '/upstream-keys', '/limits', '/usage', '/quota', '/invoices/preview', '/fetch-jobs', '/snapshots/users/anna', '/events', '/members', '/isolation']) {
       const { status, body } = await journey().as(byo, 'GET', `/v1/tenants/${shared.id}${path}`);
       expect({ path, status, code: body?.code }).toEqual({ path, status: 404, code: 'not-found' });
     }
@@ -146,6 +170,8 @@ export function journeySteps(journey: () => Journey): void {
     const types = body.data.map(({ type }: { type: string }) => type);
     expect(types.slice(0, 2)).toEqual(['tenant.registered', 'project.created']);
     expect(types).toEqual(expect.arrayContaining(['api-token.issued', 'upstream-key.registered', 'upstream-key.version-activated']));
+    const searched = await journey().as(hybrid, 'GET', `/v1/tenants/${hybrid.id}/events?type=upstream-key.version-activated&from=2026-01-01T00:00:00Z`);
+    expect(searched.body.data).toEqual(body.data.filter(({ type }: { type: string }) => type === 'upstream-key.version-activated'));
     const verified = await journey().as(hybrid, 'POST', `/v1/tenants/${hybrid.id}/audit/verify`);
     expect(verified.body).toMatchObject({ result: 'intact', firstBreak: null });
     expect(verified.body.events).toBeGreaterThanOrEqual(body.data.length);
