@@ -1,4 +1,4 @@
-import { keyCeilingState, planState, quotaState, tenantState } from '@weir/contracts';
+import { budgetState, keyCeilingState, planState, quotaState, tenantState } from '@weir/contracts';
 import type { LimiterStore } from '@weir/limiter';
 import { openCatalogs, openLimiterStore, type ServiceDefinition } from '@weir/service-host';
 import { settings, type RateLimiterConfig } from './config';
@@ -33,6 +33,7 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
       tenants: states.table(tenantState),
       plans: states.table(planState),
       quotas: states.table(quotaState),
+      budgets: states.table(budgetState),
       ceilings: states.table(keyCeilingState),
     };
     const limiter = ports.limiter ?? openStore();
@@ -59,7 +60,7 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
         module: RateLimiterModule,
         controllers: [LimitsController, SharesController, KeyCeilingController, KeyCeilingReactor, DemandConsumer],
         providers: [
-          { provide: LimitPolicyService, useValue: new LimitPolicyService(events, tables, limiter, keys, clock) },
+          { provide: LimitPolicyService, useValue: new LimitPolicyService(events, tables, limiter, keys, demand, clock) },
           { provide: SharesService, useValue: new SharesService(demand, refusals, tables, keys, clock) },
           { provide: KeyCeilings, useValue: ceilings },
           { provide: UpstreamRefusals, useValue: refusals },

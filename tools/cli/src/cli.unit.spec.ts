@@ -281,3 +281,46 @@ describe('help', () => {
     expect((await weir(['completion'])).out).toContain('_weir_yargs_completions');
   });
 });
+
+describe('limits', () => {
+  const limit = { name: 'daily-quota', mode: 'enforced', unit: 'credits', limit: 5000, used: 12, remaining: 4988, resetAt: '2026-11-25T00:00:00.000Z' };
+  const override = { from: 'override', name: '*-quota', plan: 'pro@1', expiresAt: '2026-12-01T00:00:00.000Z' };
+
+  it('are listed with what is used of each and where it comes from', async () => {
+    const shadow = { ...limit, mode: 'shadow', wouldHaveRefused: 3, source: { from: 'plan', plan: 'pro@1' } };
+    const ofKey = { ...limit, name: 'upstream-key', key: 'platform', source: { from: 'ceiling', learned: true, perMinute: 140, configuredPerMinute: 200 } };
+    answers = () => ({ body: { data: [{ ...limit, source: override }, shadow, ofKey], nextCursor: null } });
+    const { out } = await weir(['limits', 'list', '-t', 'ten_1'], { env: env() });
+    expect(out).toContain('override *-quota until 2026-12-01');
+    expect(out).toContain('plan pro@1, would have refused 3 in an hour');
+    expect(out).toContain('shared key: 140/min, learned, of 200');
+    expect(heard[0]).toMatchObject({ method: 'GET', url: '/v1/tenants/ten_1/limits' });
+  });
+
+  it('are set by name or pattern, for a while, in the shadow; and cleared', async () => {
+    answers = () => ({ body: { name: 'endpoint:*', limit: 60, refillPerSecond: 1, shadow: true, expiresAt: null } });
+    const before = Date.now();
+    expect((await weir(['limits', 'set', '-t', 'ten_1', 'endpoint:*', '60', '--per-second', '1', '--until', '2h', '--shadow'], { env: env() })).code).toBe(0);
+    const { method, url: path, body } = heard[0]!;
+    expect([method, path]).toEqual(['PUT', '/v1/tenants/ten_1/limits/endpoint%3A*']);
+    const sent = JSON.parse(body) as { expiresAt: string };
+    expect(sent).toMatchObject({ limit: 60, refillPerSecond: 1, shadow: true });
+    expect(Date.parse(sent.expiresAt) - before).toBeGreaterThanOrEqual(7_200_000);
+    answers = () => ({ status: 204 });
+    await weir(['limits', 'clear', '-t', 'ten_1', 'endpoint:*', '--shadow'], { env: env() });
+    expect(heard[1]).toMatchObject({ method: 'DELETE', url: '/v1/tenants/ten_1/limits/endpoint%3A*?shadow=true' });
+    expect((await weir(['limits', 'set', '-t', 'ten_1', 'concurrency', '1', '--until', 'soon'], { env: env() })).code).toBe(2);
+  });
+
+  it('of a key: who had how much of it, and what it gives at most', async () => {
+    const share = { tenantId: 'ten_1', weight: 4, admitted: 40, fairShare: 40.2, refused: { 'fair-share': 6 }, promised: 3, waited: 2, longestWaitMs: 900, shadow: {} };
+    answers = () => ({ body: { tenants: [share], fairness: 0.991, longestWaitMs: 900, promised: 0.5, ceiling: { perMinute: 140, configured: { perMinute: 200, burst: 50 } } } });
+    const { out, err } = await weir(['keys', 'shares', 'key_1'], { env: env() });
+    expect(out).toMatch(/ten_1 +4 +40 +40 +fair-share 6 +3 +2 +900/);
+    expect(err).toBe('fairness 0.991 · longest wait 900 ms · refusals with a promise 50% · 140 a minute, learned, of 200\n');
+    answers = () => ({ body: { keyId: 'key_1', perMinute: 12000, burst: 3000, concurrency: 0, configured: { perMinute: 12000, burst: 3000 }, loweredAt: null } });
+    await weir(['keys', 'ceiling', 'key_1', '12000'], { env: env() });
+    expect(heard[1]).toMatchObject({ method: 'PUT', url: '/v1/upstream-keys/key_1/ceiling' });
+    expect(JSON.parse(heard[1]!.body)).toEqual({ perMinute: 12000, burst: 3000, concurrency: 0 });
+  });
+});

@@ -14,7 +14,7 @@ const to = (service: ServiceName, ...patterns: string[]): Route[] => patterns.ma
  */
 export const ROUTES: readonly Route[] = [
   ...to('upstream-fetcher', '/tiklive', '/v1/catalog', '/v1/tenants/{t}/fetch-jobs', '/v1/tenants/{t}/refresh-schedules', '/v1/tenants/{t}/snapshots'),
-  ...to('rate-limiter', '/v1/tenants/{t}/limits', '/v1/upstream-keys/{k}/shares', '/v1/limits'),
+  ...to('rate-limiter', '/v1/tenants/{t}/limits', '/v1/upstream-keys/{k}/shares', '/v1/upstream-keys/{k}/ceiling', '/v1/limits'),
   ...to('key-vault', '/v1/tenants/{t}/upstream-keys', '/v1/tenants/{t}/kms-key', '/v1/upstream-keys', '/v1/key-rotations'),
   ...to('metering', '/v1/tenants/{t}/usage', '/v1/tenants/{t}/calls', '/v1/tenants/{t}/quota', '/v1/tenants/{t}/billing'),
   ...to('metering', '/v1/tenants/{t}/invoices', '/v1/tenants/{t}/ledger', '/v1/tenants/{t}/budgets', '/v1/tenants/{t}/webhooks'),

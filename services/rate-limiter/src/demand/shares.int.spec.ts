@@ -37,7 +37,7 @@ describe('the shares of an upstream key', () => {
       DEMAND_TOPIC,
       id,
       first,
-      asked(heavy, { admitted: 10, refused: { 'upstream-key': 10 }, waitedMs: 250 }),
+      asked(heavy, { admitted: 10, refused: { 'upstream-key': 10 }, promised: 20, waited: 2, waitedMs: 250, longestWaitMs: 200 }),
       first,
       asked(light, { admitted: 10, refused: { 'fair-share': 20 } }),
       asked(light, { minute: minute - 3_600_000, admitted: 999 }),
@@ -74,8 +74,9 @@ describe('the shares of an upstream key', () => {
       const { body } = await service.operator('GET', `/v1/upstream-keys/${id}/shares?minutes=3`);
       expect(body).toMatchObject({
         keyId: id,
-        ceiling: { ...tiklive.keyRate, concurrency: 0 },
-        now: [{ name: 'upstream-key', limit: tiklive.keyRate.burst }],
+        // the 429 among the signals has taught something
+        ceiling: { perMinute: 140, burst: 35, concurrency: 0, configured: tiklive.keyRate },
+        now: [{ name: 'upstream-key', limit: 35 }],
         lastRefusal: { at: rfc3339(refusedAt), endpoint: 'userid', tenantId: light.id, retryAfterMs: 1_500 },
         tenants: [
           {
@@ -89,6 +90,8 @@ describe('the shares of an upstream key', () => {
           { tenantId: light.id, admitted: 10, refused: { 'fair-share': 20 }, waitedMs: 0, weight: 1, fairShare: 10 },
         ],
         fairness: 1,
+        longestWaitMs: 200,
+        promised: 0.25,
       });
       expect(body.now[0].used).toBeGreaterThan(0);
     });

@@ -1,6 +1,7 @@
 import { staleState, type StateTable } from '@weir/access';
 import {
   stateTopic,
+  type BudgetState,
   type LimitName,
   type LimitOverride,
   type LimitPolicyEvent,
@@ -12,7 +13,8 @@ import {
 } from '@weir/contracts';
 import type { EventLog } from '@weir/event-store';
 import type { Clock, CommandContext, Decide, ProjectId, TenantId } from '@weir/kernel';
-import { NO_BUCKET, activeOverrides, names, shadowOf, tenantPolicies, type LimiterStore, type Standing, type TenantLimits } from '@weir/limiter';
+import { NO_BUCKET, activeOverrides, budgetLimits, ledgerOf, names, shadowOf, tenantPolicies, tightestBudgets, type LimiterStore, type Standing, type TenantLimits } from '@weir/limiter';
+import type { DemandProjection } from '../demand/demand.projection';
 import { bucketTooSlow, tenantNotFound } from '../errors';
 import type { KeysSeen } from '../key-ceiling/keys-seen';
 import { ENDPOINTS } from './limit-names';
@@ -21,11 +23,13 @@ import { limitView, type LimitView } from './limit-view';
 
 /** Looking takes no slot; the lease only has to be one that the limiter accepts. */
 const LEASE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 
 export interface LimitTables {
   readonly tenants: StateTable<TenantState>;
   readonly plans: StateTable<PlanState>;
   readonly quotas: StateTable<QuotaState>;
+  readonly budgets: StateTable<BudgetState>;
 }
 
 export class LimitPolicyService {
@@ -34,6 +38,7 @@ export class LimitPolicyService {
     private readonly tables: LimitTables,
     private readonly limiter: LimiterStore,
     private readonly keys: KeysSeen,
+    private readonly demand: DemandProjection,
     private readonly clock: Clock,
   ) {}
 
@@ -45,20 +50,23 @@ export class LimitPolicyService {
     const overrides = activeOverrides([...state.values()], now);
     const { enforced, shadow } = tenantPolicies({ terms, overrides, endpoints: ENDPOINTS, leaseMs: LEASE_MS, now });
     const counted = project ?? tenant.defaultProject;
-    const of = { plan: tenant.plan, overrides, now };
-    const [inForce, inShadow, ofKeys] = await Promise.all([
-      this.standings(id, counted, enforced),
+    const budgets = this.tables.budgets.get(id)?.budgets ?? [];
+    const [inForce, inShadow, ofKeys, shadowed] = await Promise.all([
+      this.standings(id, counted, { ...enforced, budgets: budgetLimits(budgets, counted) }),
       shadow === undefined ? [] : this.standings(id, shadowOf(counted), shadow),
       this.keys.ofTenant(tenant),
+      shadow === undefined ? {} : this.demand.shadowOf(id, now - HOUR_MS),
     ]);
+    const of = { plan: tenant.plan, overrides, budgets: tightestBudgets(budgets, counted), shadowed, now };
     const views = (mode: LimitView['mode'], seen: readonly Seen[]) =>
       seen.map(({ standing, endpoint }) => limitView(standing, { ...of, mode }, endpoint));
     return { limits: [...views('enforced', inForce), ...ofKeys, ...views('shadow', inShadow)], version };
   }
 
   private async standings(tenant: TenantId, project: string, limits: TenantLimits): Promise<readonly Seen[]> {
+    const ledger = ledgerOf(this.tables.quotas.get(tenant), this.tables.budgets.get(tenant), this.clock());
     const look = (endpoint: string) =>
-      this.limiter.inspectTenant({ tenant, project, endpoint, limits, ledger: this.tables.quotas.get(tenant) });
+      this.limiter.inspectTenant({ tenant, project, endpoint, limits, ledger });
     const endpoints = Object.keys(limits.endpointBuckets ?? {});
     const [general, ...ofEndpoints] = await Promise.all(['', ...endpoints].map(look));
     const bucketOf = (endpoint: string, standings: readonly Standing[]) =>

@@ -1,4 +1,4 @@
-import type { KeyCeilingState, LimitOverride, PlanRef } from '@weir/contracts';
+import type { BudgetUse, KeyCeilingState, LimitOverride, PlanRef } from '@weir/contracts';
 import { rfc3339 } from '@weir/kernel';
 import { overrideOf, type Standing } from '@weir/limiter';
 
@@ -28,6 +28,8 @@ export interface LimitView {
   /** When nothing of it is used, if nobody calls meanwhile; null for slots, which have no time. */
   readonly resetAt: string | null;
   readonly source: LimitSource;
+  /** Of one in the shadow: calls of the last hour that it would have refused. */
+  readonly wouldHaveRefused?: number;
 }
 
 interface Whose {
@@ -35,13 +37,15 @@ interface Whose {
   readonly plan: PlanRef;
   /** Those that have not expired. */
   readonly overrides: readonly LimitOverride[];
-  /** The hard budget that is nearest to its end. */
-  readonly budgetId?: string | undefined;
+  /** Those that the limiter closes on. */
+  readonly budgets: readonly BudgetUse[];
+  /** Calls that would have been refused in the shadow, by limit. */
+  readonly shadowed: Readonly<Record<string, number>>;
   readonly now: number;
 }
 
 /** @param endpoint whose bucket it is, where it is one's */
-export function limitView(standing: Standing, { mode, plan, overrides, budgetId, now }: Whose, endpoint?: string): LimitView {
+export function limitView(standing: Standing, { mode, plan, overrides, budgets, shadowed, now }: Whose, endpoint?: string): LimitView {
   const name = endpoint === undefined ? standing.name : `endpoint:${endpoint}`;
   const terms = `${plan.id}@${plan.version}`;
   // a shadow override without a limit shows what would hold, wherever that comes from
@@ -49,11 +53,11 @@ export function limitView(standing: Standing, { mode, plan, overrides, budgetId,
   const override = shadow?.limit == null ? overrideOf(overrides, name, false) : shadow;
   const source: LimitSource =
     name === 'budget'
-      ? { from: 'budget', budgetId: budgetId ?? '' }
+      ? { from: 'budget', budgetId: budgets.find(({ limitCredits }) => limitCredits === standing.limit)?.budgetId ?? '' }
       : override === undefined
         ? { from: 'plan', plan: terms }
         : { from: 'override', name: override.name, plan: terms, expiresAt: timeOf(override.expiresAt) };
-  return { ...view(standing, now), name, mode, source };
+  return { ...view(standing, now), name, mode, source, ...(mode === 'shadow' ? { wouldHaveRefused: shadowed[name] ?? 0 } : {}) };
 }
 
 export function keyLimitView(standing: Standing, ceiling: KeyCeilingState, key: string, now: number): LimitView {

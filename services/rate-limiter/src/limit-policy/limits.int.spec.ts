@@ -1,5 +1,5 @@
-import { stateTopic, type LimitPolicyState } from '@weir/contracts';
-import { PLATFORM, rfc3339, utcDay, utcMonth } from '@weir/kernel';
+import { DEMAND_TOPIC, stateTopic, type Demand, type LimitPolicyState } from '@weir/contracts';
+import { PLATFORM, newUuid, rfc3339, utcDay, utcMonth } from '@weir/kernel';
 import { client, eventually } from '@weir/testing';
 import { tiklive } from '@weir/upstream-catalog';
 import { startLimiterService, type LimiterService } from '../testing/limiter-service';
@@ -136,6 +136,58 @@ describe('the limits of a tenant', () => {
     ]);
     expect((await service.operator('DELETE', `${path}/daily-quota?shadow=true`)).status).toBe(204);
     expect(await seen()).toEqual([['enforced', 400, 'override']]);
+  });
+
+  it('say of a trial in the shadow how many calls it would have refused', async () => {
+    const tenant = await service.knownTenant();
+    await service.operator('PUT', `/v1/tenants/${tenant.id}/limits/concurrency`, { limit: 1, shadow: true });
+    const counted: Demand = {
+      eventId: newUuid(),
+      keyId: 'key_a',
+      tenantId: tenant.id,
+      minute: Date.now(),
+      admitted: 9,
+      refused: {},
+      promised: 0,
+      waited: 0,
+      waitedMs: 0,
+      longestWaitMs: 0,
+      shadow: { concurrency: 4, 'daily-quota': 1 },
+    };
+    await service.publish(DEMAND_TOPIC, 'key_a', counted, { ...counted, eventId: newUuid(), minute: counted.minute - 7_000_000 });
+    await eventually(async () => {
+      const { body } = await service.operator('GET', `/v1/tenants/${tenant.id}/limits`);
+      expect(body.data).toContainEqual(expect.objectContaining({ name: 'concurrency', mode: 'shadow', limit: 1, wouldHaveRefused: 4 }));
+    });
+  });
+
+  it('are its hard budgets, too, with what metering has counted', async () => {
+    const tenant = await service.knownTenant();
+    const month = utcMonth(Date.now());
+    const budget = { projectId: null, period: 'month', of: month, hard: true, usedCredits: 30 };
+    const budgets = [
+      { ...budget, budgetId: 'bud_wide', limitCredits: 90 },
+      { ...budget, budgetId: 'bud_tight', limitCredits: 40 },
+      { ...budget, budgetId: 'bud_soft', limitCredits: 10, hard: false },
+    ];
+    const now = Date.now();
+    const quota = { tenantId: tenant.id, day: utcDay(now), dayCredits: 12, month, monthCredits: 30 };
+    for (const [topic, value] of [
+      [stateTopic('budget'), { tenantId: tenant.id, budgets }],
+      [stateTopic('quota'), quota],
+    ] as const) {
+      const headers = { 'weir-version': '1' };
+      await service.platform.bus.publish([{ topic, key: tenant.id, value: Buffer.from(JSON.stringify(value)), headers }]);
+    }
+    await eventually(async () =>
+      expect((await service.limitsOf(tenant)).get('budget')).toMatchObject({
+        unit: 'credits',
+        limit: 40,
+        used: 30,
+        remaining: 10,
+        source: { from: 'budget', budgetId: 'bud_tight' },
+      }),
+    );
   });
 
   it('can be put out of force altogether, as a trial', async () => {

@@ -1,5 +1,5 @@
 import { sleep, type AppError, type Clock } from '@weir/kernel';
-import { keyLimits, type Admissions, type KeyTake, type Pass, type Refused, type Share, type TenantTake } from '@weir/limiter';
+import { NO_BUCKET, keyLimits, ledgerOf, type Admissions, type KeyTake, type Pass, type Refused, type Share, type Standing, type TenantTake } from '@weir/limiter';
 import type { Tables } from '../tables';
 import type { DemandCount } from '../usage/demand';
 import type { AdmittedCall, Call } from './context';
@@ -7,7 +7,7 @@ import type { Candidate } from './key-choice';
 import { refusedBy } from './refusal';
 import { castShadow } from './shadow';
 import { SIMULATOR_KEY } from './simulator-key';
-import { ledgerOf, rememberedPolicies } from './tenant-policy';
+import { rememberedPolicies } from './tenant-policy';
 import { writeTicket } from './ticket';
 
 export interface AdmissionParts {
@@ -73,7 +73,7 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
       demand.admitted(call.tenant.id, key.id);
       countHeld(call, key.id);
       call.pass = answer;
-      call.shown.limits = answer.limits;
+      call.shown.limits = inForce(call, answer.limits);
     },
 
     async hold(call, refusal) {
@@ -113,11 +113,13 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
       ticket,
     };
     if (shadow !== undefined && call.shadow === undefined) {
-      call.shadow = castShadow(admissions, take, shadow, (limit) => demand.shadowed(tenant, firstKey(call), limit));
+      call.shadow = castShadow(admissions, take, shadow, (limit) =>
+        demand.shadowed(tenant, firstKey(call), limit === 'endpoint-bucket' ? `endpoint:${call.endpoint.id}` : limit),
+      );
     }
     for (;;) {
       const answer = await admissions.enter(take);
-      call.shown.limits = answer.limits;
+      call.shown.limits = inForce(call, answer.limits);
       if (answer.admitted) return answer;
       if (await waited(call, answer.retryAfterMs ?? Infinity)) continue;
       call.shadow?.end(undefined);
@@ -200,6 +202,10 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
     call.heldMs = 0;
   }
 }
+
+/** A bucket that is out of force, in the shadow, limits nobody and is not shown. */
+const inForce = (call: AdmittedCall, limits: readonly Standing[]): readonly Standing[] =>
+  call.shadow === undefined ? limits : limits.filter(({ name, limit }) => name !== 'tenant-bucket' || limit < NO_BUCKET.capacity);
 
 const firstKey = (call: Call): string => call.keys.candidates[0]?.key.id ?? NO_KEY;
 

@@ -20,6 +20,24 @@ const TOUCHED: Column[] = [['tenant', 'tenantId'], ['last call', 'lastUsedAt'], 
 
 const KMS_KEY: Column[] = [['tenant', 'tenantId'], ['KMS key', ({ kmsKeyId }: Json) => kmsKeyId ?? "the platform's"], ['rotation', 'rotation.id']];
 
+const SHARES: Column[] = [
+  ['tenant', 'tenantId'], ['weight', 'weight'], ['admitted', 'admitted'], ['fair', ({ fairShare }: Json) => Math.round(fairShare)], ['refused', counts('refused')], ['promised', 'promised'],
+  ['held', 'waited'], ['longest ms', 'longestWaitMs'], ['shadow', counts('shadow')],
+];
+const CEILING: Column[] = [['key', 'keyId'], ['a minute', 'perMinute'], ['burst', 'burst'], ['at once', ({ concurrency }: Json) => (concurrency === 0 ? 'no limit' : concurrency)], ['configured', ({ configured }: Json) => `${configured.perMinute} a minute, burst ${configured.burst}`], ['lowered', ({ loweredAt }: Json) => (loweredAt === null ? null : new Date(loweredAt).toISOString())]];
+
+function counts(member: string) {
+  return (row: Json): string => Object.entries(row[member] as Record<string, number>).map(([limit, calls]) => `${limit} ${calls}`).join(', ');
+}
+
+function shares({ out }: Context, report: Json): void {
+  if (out.json) return out.raw(report);
+  out.list(SHARES, { data: report.tenants as Json[], nextCursor: null });
+  const { perMinute, configured } = report.ceiling;
+  const percent = (share: number | null): string => (share === null ? '-' : `${Math.round(share * 1_000) / 10}%`);
+  out.note(`fairness ${report.fairness === null ? '-' : report.fairness.toFixed(3)} · longest wait ${report.longestWaitMs} ms · refusals with a promise ${percent(report.promised)} · ${perMinute} a minute${perMinute < configured.perMinute ? `, learned, of ${configured.perMinute}` : ''}`);
+}
+
 const platformPath = (key: string): string => `/v1/upstream-keys/${part(key)}`;
 
 function touched({ out }: Context, report: Json): void {
@@ -76,6 +94,20 @@ export const keys: Commands = (cli, act) =>
       .command('credits <key>', "Credits left of one of the platform's keys, and the day on which they end", (o) => keyArgument(o), act(async (context, argv) =>
         context.out.record(CREDITS, await context.api.get(`${platformPath(argv.key)}/credits`)),
       ))
+      .command('shares <key>', 'Who asked a key for how much of late and got it, how fair that was, how long was waited', (o) =>
+        keyArgument(o).option('minutes', { type: 'number', default: 5, describe: 'How far back, 120 at most' }),
+      act(async (context, argv) => shares(context, await context.api.get(`${platformPath(argv.key)}/shares`, { query: { minutes: argv.minutes } }))))
+      .command('ceiling <key> [perMinute]', 'What a key gives at most: what was agreed with the upstream for it; without a number, what every key has', (o) =>
+        keyArgument(o)
+          .positional('perMinute', { type: 'number', describe: 'Calls a minute' })
+          .option('burst', { type: 'number', describe: 'Calls at once after a pause; a quarter of a minute unless said otherwise' })
+          .option('at-once', { type: 'number', default: 0, describe: 'Calls under way at the same time; 0 no limit' }),
+      act(async (context, { key, perMinute, burst, atOnce }) => {
+        const path = `${platformPath(key)}/ceiling`;
+        if (perMinute === undefined) return context.out.record(CEILING, await context.api.delete(path));
+        const body = { perMinute, burst: burst ?? Math.max(1, Math.floor(perMinute / 4)), concurrency: atOnce };
+        context.out.record(CEILING, await context.api.put(path, { body }));
+      }))
       .command('shred', 'Destroy all keys of a tenant for good, in every backup too', (o) => o, act(async (context, argv) =>
         context.out.record(RECEIPT, await context.api.post(`/v1/tenants/${await context.tenant(argv.tenant)}/upstream-keys/shred`)),
       ))
