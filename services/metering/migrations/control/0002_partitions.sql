@@ -63,7 +63,8 @@ end $$;
 -- from so many rows on; below that a partition costs more (10 to 20 ms to make, with 5,000 schemas about) than a month's DELETE.
 create function usage_homes(p_large bigint) returns table (home name, partitioned boolean)
 language sql stable as $$
-  select h.schema_name, c.relkind = 'p' from weir.homes h join pg_class c on c.oid = to_regclass(format('%I.usage_events', h.schema_name))
+  select h.schema_name, c.relkind = 'p'
+  from weir.homes h join pg_namespace n on n.nspname = h.schema_name join pg_class c on c.relnamespace = n.oid and c.relname = 'usage_events'
   where c.relkind = 'p' or c.reltuples >= p_large order by 1
 $$;
 
