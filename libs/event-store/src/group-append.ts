@@ -45,22 +45,29 @@ export function groupAppend(work: Pick<UnitOfWork, 'directIn'>, contracts: Contr
     const group = takeGroup(lane.waiting, all < 2 * MANY ? MOST : Math.min(MOST, Math.ceil(all / 2)));
     lane.statements++;
     lane.flying += group.length;
-    await send(tenant, group);
-    // those that were answered and write again at once go together, and not the first of them ahead of the others
-    await setImmediate();
+    const tell = await send(tenant, group);
+    const alone = group.length === 1 && lane.waiting.length === 0;
+    // those that are answered and write again at once go together, and not the first of them ahead of the others
+    if (!alone) {
+      tell();
+      await setImmediate();
+    }
     lane.statements--;
     lane.flying -= group.length;
     go(tenant, lane);
+    if (alone) tell();
   }
 
-  async function send(tenant: TenantId, group: readonly Waiting[]): Promise<void> {
+  /** @returns what tells each of them how it ended */
+  async function send(tenant: TenantId, group: readonly Waiting[]): Promise<() => void> {
     try {
       const results = await appendTogether(work.directIn(tenant), tenant, group.map(({ encoded }) => encoded));
-      group.forEach(({ resolve }, place) => resolve(results[place] as Appended));
+      return () => group.forEach(({ resolve }, place) => resolve(results[place] as Appended));
     } catch (error) {
+      if (group.length === 1 || !isOfOne(error)) return () => group.forEach(({ reject }) => reject(error));
       // nothing of the group was written: whose fault it is shows when each goes alone
-      if (group.length > 1 && isOfOne(error)) for (const one of group) await send(tenant, [one]);
-      else for (const { reject } of group) reject(error);
+      for (const one of group) (await send(tenant, [one]))();
+      return () => undefined;
     }
   }
 
