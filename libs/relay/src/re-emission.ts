@@ -1,9 +1,9 @@
-import { DEMAND_TOPIC, DRIFT_TOPIC, SIGNAL_TOPIC, TOPICS, USAGE_TOPIC } from '@weir/contracts';
+import { DEMAND_TOPIC, DRIFT_TOPIC, PRESENCE_TOPIC, SIGNAL_TOPIC, TOPICS, USAGE_TOPIC } from '@weir/contracts';
 import type { TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
 
 /** Records of these topics stand in no log. */
-const PRIMARY: readonly string[] = [USAGE_TOPIC, SIGNAL_TOPIC, DEMAND_TOPIC, DRIFT_TOPIC];
+const PRIMARY: readonly string[] = [USAGE_TOPIC, SIGNAL_TOPIC, DEMAND_TOPIC, DRIFT_TOPIC, PRESENCE_TOPIC];
 
 /** Topics that the logs can fill again. */
 export const reEmittable: readonly string[] = TOPICS.map(({ name }) => name).filter((name) => !PRIMARY.includes(name));

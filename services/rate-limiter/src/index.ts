@@ -1,6 +1,7 @@
 import { budgetState, keyCeilingState, planState, quotaState, tenantState } from '@weir/contracts';
 import type { LimiterStore } from '@weir/limiter';
 import { openCatalogs, openLimiterStore, type ServiceDefinition } from '@weir/service-host';
+import { Gauge } from 'prom-client';
 import { settings, type RateLimiterConfig } from './config';
 import { DemandConsumer, DemandProjection } from './demand/demand.projection';
 import { SharesController } from './demand/shares.http';
@@ -28,7 +29,7 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
   title: 'limit policies and overrides, ceilings and shares of upstream keys',
   settings,
   create(runtime, config) {
-    const { work, events, states, clock, log, onStop } = runtime;
+    const { work, events, states, clock, log, metrics, onStop } = runtime;
     const tables = {
       tenants: states.table(tenantState),
       plans: states.table(planState),
@@ -48,6 +49,19 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
     const keys = new KeysSeen(tables.ceilings, limiter, clock);
     const raising = setInterval(() => void ceilings.raise().catch((error: unknown) => log.warn({ err: error }, 'key ceilings')), RAISE_EVERY_MS).unref();
     onStop(() => clearInterval(raising));
+
+    new Gauge({
+      name: 'weir_key_ceiling_share',
+      help: 'Of an upstream key that was found to give less than is configured: how much of that it gives',
+      labelNames: ['key'],
+      registers: [metrics],
+      collect() {
+        this.reset();
+        for (const { keyId, perMinute, configured } of tables.ceilings.values()) {
+          if (perMinute < configured.perMinute) this.set({ key: keyId }, perMinute / configured.perMinute);
+        }
+      },
+    });
 
     function openStore(): LimiterStore {
       const { store, close } = openLimiterStore(config, (error) => log.warn({ err: error }, 'limiter store'));
