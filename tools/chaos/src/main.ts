@@ -10,10 +10,11 @@ with 1 when something does not.
 
   --seed <n>    what breaks when; said in the report (default: another one each time)
   --times <n>   how often, where the scenario says so
+  --seconds <n> for how long, where the scenario says so
   --help
 
 `;
-const list = () => `${SCENARIOS.map(({ name, title, times }) => `  ${name.padEnd(12)}  ${title} (--times ${times})`).join('\n')}\n`;
+const list = () => `${SCENARIOS.map(({ name, title, times, seconds }) => `  ${name.padEnd(12)}  ${title} (${seconds === undefined ? `--times ${times}` : `--seconds ${seconds}`})`).join('\n')}\n`;
 
 function fail(message: string, code: number): never {
   process.stderr.write(`weir: ${message}\n`);
@@ -24,6 +25,7 @@ interface Options {
   readonly scenario: Scenario;
   readonly seed: number;
   readonly times: number;
+  readonly seconds: number;
 }
 
 /** @throws TypeError with what is wrong with what was given */
@@ -31,7 +33,7 @@ function readOptions(argv: readonly string[]): Options | 'help' {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { seed: { type: 'string' }, times: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } },
+    options: { seed: { type: 'string' }, times: { type: 'string' }, seconds: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } },
   });
   if (values.help) return 'help';
   const scenario = SCENARIOS.find(({ name }) => name === positionals[0]);
@@ -41,18 +43,19 @@ function readOptions(argv: readonly string[]): Options | 'help' {
     if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`--${name} takes a whole number, and not ${text}`);
     return value;
   };
-  return { scenario, seed: whole('seed', values.seed, Math.floor(Math.random() * 1e9)), times: whole('times', values.times, scenario.times) };
+  return { scenario, seed: whole('seed', values.seed, Math.floor(Math.random() * 1e9)), times: whole('times', values.times, scenario.times), seconds: whole('seconds', values.seconds, scenario.seconds ?? 0) };
 }
 
-async function run({ scenario, seed, times }: Options): Promise<boolean> {
+async function run({ scenario, seed, times, seconds: forSeconds }: Options): Promise<boolean> {
   const begun = new Date();
   const directory = mkdtempSync(join(tmpdir(), `weir-chaos-${scenario.name}-`));
   try {
     const progress = (line: string) => void process.stderr.write(`${line}\n`);
-    progress(`${scenario.name} --seed ${seed} --times ${times}`);
-    const outcome = await scenario.run({ times, random: seeded(seed), directory, progress });
+    const asked = `${scenario.name} --seed ${seed} ${scenario.seconds === undefined ? `--times ${times}` : `--seconds ${forSeconds}`}`;
+    progress(asked);
+    const outcome = await scenario.run({ times, seconds: forSeconds, random: seeded(seed), directory, progress });
     const held = outcome.invariants.length > 0 && outcome.invariants.every(({ holds }) => holds);
-    const command = `npm run chaos -- ${scenario.name} --seed ${seed} --times ${times}`;
+    const command = `npm run chaos -- ${asked}`;
     const seconds = (Date.now() - begun.getTime()) / 1_000;
     mkdirSync('reports', { recursive: true });
     const file = join('reports', `${scenario.name}.json`);

@@ -6,11 +6,14 @@ export interface Scenario {
   readonly title: string;
   /** How many times where nobody says: what `--times` counts is the scenario's own, such as kills or transactions. */
   readonly times: number;
+  /** For how long where nobody says, of a scenario that takes a time: `--seconds`. */
+  readonly seconds?: number;
   run(run: Run): Promise<Outcome>;
 }
 
 export interface Run {
   readonly times: number;
+  readonly seconds: number;
   /** From 0 up to 1, the same for the same seed. */
   readonly random: () => number;
   /** An empty directory, removed at the end. */
