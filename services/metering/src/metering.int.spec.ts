@@ -24,7 +24,7 @@ const PRO = planTermsOf({
 });
 
 beforeAll(async () => {
-  metering = await startMetering({ WEIR_UNSETTLED_AFTER_MS: '1', WEIR_UNSETTLED_EVERY_MS: '20' });
+  metering = await startMetering({ WEIR_UNSETTLED_AFTER_MS: '1', WEIR_UNSETTLED_EVERY_MS: '20', WEIR_RECONCILE_EVERY_MS: '50', WEIR_RECONCILE_AFTER_MS: '1000' });
   tenant = await metering.tenantOn(PRO);
   [owner, member, auditor] = (await Promise.all([
     metering.tokenOf(tenant, 'owner'),
@@ -189,6 +189,57 @@ describe('metering as a service', () => {
     await eventually(async () =>
       expect(await ofKey()).toMatchObject({ upstreamCredits: 8, unsettledCredits: 0, chargedCredits: 8 }),
     );
+  });
+
+  it('compares sums with records when an operator asks, makes them anew, and has that on the record', async () => {
+    const own = await metering.tenantOn(PRO);
+    await metering.publish(settled({ tenantId: own }));
+    await eventually(async () => expect(await chargedOf(own)).toBe(2));
+    const post = (path: string, token = metering.operator) => metering.call<{ rows: number; from: string }>('POST', `/v1/tenants/${own}/usage/${path}`, token);
+    expect(await post('check')).toMatchObject({ status: 200, body: { rows: 0 } });
+    await metering.database.work.inTenant(own, (sql) => sql.query('update usage_daily set charged_credits = 7'));
+    expect((await post('check')).body.rows).toBe(2);
+    expect((await post('rebuild')).body.rows).toBe(2);
+    expect(await post('check')).toMatchObject({ body: { rows: 0 } });
+    expect(await chargedOf(own)).toBe(2);
+    const { rows } = await metering.database.work.inTenant(own, (sql) => sql.query<{ type: string }>('select type from events order by position'));
+    expect(rows.map(({ type }) => type)).toEqual(['usage.drift-found', 'usage.rebuilt']);
+    expect((await post('rebuild', owner)).status).toBe(404);
+    expect((await metering.call('POST', `/v1/tenants/${tenant}/usage/rebuild`, owner)).status).toBe(403);
+  });
+
+  it('takes statements of the upstream and shows what they were compared with', async () => {
+    const own = await metering.tenantOn(PRO);
+    const keyId = newId('key');
+    const paid = settled({ tenantId: own, keyId, at: Date.now() - 3_600_000, eventId: newUuid(Date.now() - 3_600_000) });
+    await metering.publish(paid);
+    await eventually(async () => expect(await chargedOf(own)).toBe(2));
+    const time = (ms: number) => new Date(Date.now() + ms).toISOString();
+    const statement = { source: 'spec', keyId, covers: { from: time(-7_200_000), to: time(0) }, lines: [{ line: 1, at: time(-3_600_000), credits: 5, requestId: `${paid.requestId}/1`, status: 200 }] };
+    const put = (body: unknown, token = metering.operator) => metering.call('POST', '/v1/reconciliations/statements', token, { body });
+    expect(await put(statement)).toMatchObject({ status: 202, body: { source: 'spec', lines: 1 } });
+    const list = () => get<{ data: { id: string; source: string; differences: Record<string, unknown> }[]; openDifferences: number }>('/v1/reconciliations', metering.operator);
+    const found = await eventually(async () => {
+      const compared = (await list()).body.data.find(({ source, differences }) => source === 'spec' && 'credits-differ' in differences);
+      expect(compared).toBeDefined();
+      return compared;
+    });
+    const { body } = await get(`/v1/reconciliations/${found?.id}`, metering.operator);
+    expect(body).toMatchObject({ upstreamCredits: 5, settledCredits: 2, discrepancies: [{ class: 'credits-differ', tenantId: own, requestId: paid.requestId, keyId, decision: null }] });
+    expect((await list()).body.openDifferences).toBeGreaterThan(0);
+    expect((await put({ ...statement, keyId: newId('key') })).status).toBe(409);
+    expect((await put({ ...statement, tenant_id: own })).status).toBe(400);
+    expect([(await put(statement, owner)).status, (await get('/v1/reconciliations', owner)).status, (await get('/v1/reconciliations/nonsense', metering.operator)).status]).toEqual([403, 403, 404]);
+  });
+
+  it('parks usage of before the months whose records are kept: it cannot be told whether it was counted', async () => {
+    const own = await metering.tenantOn(PRO);
+    await metering.publish(settled({ tenantId: own, eventId: newUuid(Date.parse('2019-01-01T00:00:00Z')) }));
+    await eventually(async () => {
+      const { rows } = await metering.database.work.direct.query<{ error_code: string }>(`select error_code from weir.parked_messages where service = 'metering' and key like $1`, [`${own}/%`]);
+      expect(rows).toEqual([{ error_code: 'usage-too-old' }]);
+    });
+    expect(await chargedOf(own)).toBe(0);
   });
 
   it('answers reports in CSV to who asks for it', async () => {

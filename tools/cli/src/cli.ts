@@ -1,5 +1,6 @@
 import yargs from 'yargs';
 import { budgets } from './commands/budgets';
+import { calls } from './commands/calls';
 import { events } from './commands/events';
 import { invoices } from './commands/invoices';
 import { jobs } from './commands/jobs';
@@ -12,6 +13,7 @@ import { parked } from './commands/parked';
 import { schedules } from './commands/schedules';
 import { snapshots } from './commands/snapshots';
 import { subjects } from './commands/subjects';
+import { reconciliations } from './commands/reconciliations';
 import { tenants } from './commands/tenants';
 import { topics } from './commands/topics';
 import { tokens } from './commands/tokens';
@@ -45,7 +47,7 @@ function parser(io: Io): Cli {
     .usage('$0 <command>\n\nMany tenants, one metered API. A client of the HTTP API alone.')
     .option('json', { type: 'boolean', default: false, describe: "The API's own JSON instead of tables", global: true })
     .option('url', { type: 'string', describe: 'Address of the API', global: true });
-  for (const commands of [tenants, tokens, keys, keyRotations, limits, jobs, schedules, snapshots, subjects, usage, invoices, budgets, webhooks, events, parked, topics, migrations]) commands(cli, act);
+  for (const commands of [tenants, tokens, keys, keyRotations, limits, jobs, schedules, snapshots, subjects, usage, calls, reconciliations, invoices, budgets, webhooks, events, parked, topics, migrations]) commands(cli, act);
   return login(verify(cli, io), io)
     .completion('completion', 'Print a completion script: weir completion >> ~/.bashrc')
     .example('$0 login --from .weir/standalone.json', 'after `npm start`')

@@ -1,5 +1,6 @@
 import type { Json } from '../api';
-import { tenantOption, type Commands } from '../context';
+import { tenantOption, type Commands, type Context } from '../context';
+import { BadNews } from '../failures';
 import type { Column } from '../output';
 
 export const usage: Commands = (cli, act) =>
@@ -13,9 +14,14 @@ export const usage: Commands = (cli, act) =>
         .conflicts('all', 'tenant')
         .option('from', { type: 'string', describe: 'First day, 2026-11-01; the first of the month unless said otherwise' })
         .option('to', { type: 'string', describe: 'Last day' })
-        .option('group-by', { type: 'string', describe: 'Comma-separated: day, endpoint, project, token, key, keyOwner, keyMode, mode, cache; tenant with --all' })
+        .option('group-by', { type: 'string', describe: 'Comma-separated: day, hour, endpoint, project, token, status, key, keyOwner, keyMode, mode, cache, difference, adjusts; with --all tenant, day, key, keyOwner, mode, cache, difference' })
         .option('mode', { choices: ['live', 'test', 'all'] as const, describe: 'Of live tokens, test tokens or both' })
         .option('csv', { type: 'boolean', describe: 'As CSV' })
+        .command('check', 'Compare a tenant’s sums with its records; exit code 1 when they differ', (o) => o, act(async (context, { tenant }) => checked(context, await context.api.post(`/v1/tenants/${await context.tenant(tenant)}/usage/check`))))
+        .command('rebuild', 'Make the sums of a tenant’s open months anew from its records', (o) => o, act(async (context, { tenant }) => {
+          const before = await context.api.post(`/v1/tenants/${await context.tenant(tenant)}/usage/rebuild`);
+          context.out.record(CHECK, before);
+        }))
         .example('$0 usage -t acme --group-by day,endpoint', '')
         .example('$0 usage --all --group-by tenant,key --from 2026-11-01', ''),
     act(async (context, { tenant, all, from, to, groupBy, mode, csv }) => {
@@ -32,6 +38,13 @@ export const usage: Commands = (cli, act) =>
       if (report.differences !== undefined) out.note(`Upstream and charged credits differ by: ${inWords(report.differences)}`);
     }),
   );
+
+const CHECK: Column[] = [['tenant', 'tenantId'], ['from', 'from'], ['rows that differ', 'rows'], ['of them', ({ shown }: Json) => shown.map((one: Json) => `${one.table}, ${one.side}: ${JSON.stringify(one.row)}`).join('\n') || undefined]];
+
+function checked({ out }: Context, check: Json): void {
+  out.record(CHECK, check);
+  if (check.rows > 0) throw new BadNews(`${check.rows} rows of sums are not what the records add up to`);
+}
 
 const inWords = (differences: Readonly<Record<string, number>>): string =>
   Object.entries(differences)
