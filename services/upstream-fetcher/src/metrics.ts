@@ -4,6 +4,7 @@ export interface FetcherMetrics {
   readonly calls: Counter<'endpoint' | 'status' | 'cache'>;
   readonly upstream: Histogram<'endpoint'>;
   readonly attempts: Counter<'outcome'>;
+  readonly holds: Histogram;
   readonly drift: Counter<'endpoint'>;
 }
 
@@ -43,6 +44,12 @@ export function createMetrics(registry: Registry, gauges: { waiting: () => numbe
       name: 'weir_catalog_drift_total',
       help: 'Answers that differed from what the catalog knows of their endpoint; one a second of each is looked at',
       labelNames: ['endpoint'],
+      registers,
+    }),
+    holds: new Histogram({
+      name: 'weir_hold_seconds',
+      help: 'How long a call waited until the bus had its hold',
+      buckets: [0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
       registers,
     }),
     attempts: new Counter({

@@ -106,9 +106,11 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     const hurried = leftMs < timeoutMs;
     const attempt: Attempt = { call, number: ++counter.attempts, candidate, keyVersion: open.version, hurried };
     // 7 hold
+    const heldFrom = performance.now();
     await hold(journal, clock, attempt);
 
     const begun = performance.now();
+    metrics.holds.observe((begun - heldFrom) / 1_000);
     // 8 upstream
     const reply = await upstreamOf(call).send({
       timeoutMs: hurried ? leftMs : timeoutMs,

@@ -6,11 +6,14 @@ import { extras } from './extras';
 import { startHttpProxy } from './http-proxy';
 import { closedLoop, constantRate, type Target } from './load';
 import { assertNginx, startLuaGateway, startUpstream } from './nginx';
+import { postRequest } from './requests';
 import { startWeir } from './weir';
 
 const TENANTS = 100;
 const CONNECTIONS = 64;
 const RATE = 2_000;
+/** Than which no side is quicker. */
+const MOST_A_SECOND = 200_000;
 
 const NGINX = 'nginx + Lua, a bucket in memory';
 const PROXY = '@fastify/http-proxy, token and bucket';
@@ -38,22 +41,10 @@ export const dataPlane: Bench = {
     ground.server('http-proxy', proxy.pid);
 
     let calls = 0;
-    const target = (port: number, base: string, name: string, expected?: string): Target => ({
-      port,
-      ...(expected === undefined ? {} : { expected }),
-      // each for another post, so that none is on its way for somebody else
-      request: (n) => `GET ${base}/post-detail/?url=https%3A%2F%2Fwww.tiktok.com%2F%40${name}%2Fvideo%2F${n} HTTP/1.1\r\nHost: bench\r\nX-Api-Key: ${tokens[n % TENANTS]}\r\nAccept: */*\r\n\r\n`,
-    });
-    const busy = (to: Target) => async (seconds: number) => {
-      const sample = await closedLoop(to, CONNECTIONS, seconds, calls);
-      calls += sample.operations + CONNECTIONS;
-      return sample;
-    };
-    const steady = (to: Target) => async (seconds: number) => {
-      const sample = await constantRate(to, RATE, seconds, calls);
-      calls += sample.operations;
-      return sample;
-    };
+    const nextCalls = (count: number) => (calls += Math.ceil(count)) - Math.ceil(count);
+    const target = (port: number, base: string, name: 'quick' | 'slow', expected = ''): Target => ({ port, expected, request: postRequest(base, name, tokens) });
+    const busy = (to: Target) => (seconds: number) => closedLoop(to, CONNECTIONS, seconds, nextCalls(MOST_A_SECOND * seconds));
+    const steady = (to: Target) => (seconds: number) => constantRate(to, RATE, seconds, nextCalls(RATE * seconds + 1));
     const missed = 'weir-cache: miss';
     const sides: Side[] = [
       { name: NGINX, run: busy(target(nginx.port, '', 'quick')) },
@@ -62,7 +53,7 @@ export const dataPlane: Bench = {
       { name: NGINX_STEADY, run: steady(target(nginx.port, '', 'slow')) },
       { name: WEIR_STEADY, against: NGINX_STEADY, run: steady(target(weir.port, '/tiklive', 'slow', missed)) },
     ];
-    const more = await extras({ ground, upstream, tokens, environment, tenants: TENANTS });
+    const more = extras({ ground, upstream, tokens, environment, tenants: TENANTS, nextCalls });
     return {
       sides: [...sides, ...more.sides],
       gates: [

@@ -1,9 +1,9 @@
-import { performance } from 'node:perf_hooks';
 import { kafkaBus, type Bus } from '@weir/bus';
 import { TOPICS } from '@weir/contracts';
 import { commonSettings, createLogger, createProcess, createRuntime, parseSettings, startHost } from '@weir/service-host';
 import { createPool } from '@weir/tenancy';
 import { definition } from '@weir/upstream-fetcher';
+import type { Histogram, Registry } from 'prom-client';
 import { sinkBus } from './sink-bus';
 import { world } from './states';
 
@@ -22,10 +22,10 @@ export interface WeirReady {
   readonly tokens: readonly string[];
 }
 
-/** What it answers to `'figures'`: since the last time, waits for the bus to take a hold, in ms; memory now, in MiB. */
+/** What it answers to `'figures'`: how long calls waited for the bus to take their holds since the last time, in ms; memory now, in MiB. */
 export interface WeirFigures {
-  readonly publishP50: number;
-  readonly publishP99: number;
+  readonly holdP50: number;
+  readonly holdP99: number;
   readonly rss: number;
   readonly heap: number;
 }
@@ -57,28 +57,35 @@ async function main(options: WeirOptions): Promise<void> {
   const { records, tokens } = await world(options.tenants, `${options.directory}/key-encryption.key`);
   await bus.publish(records);
 
-  const waits: number[] = [];
-  const timed: Bus = Object.assign(Object.create(bus) as Bus, {
-    publish: async (batch: Parameters<Bus['publish']>[0]) => {
-      const begun = performance.now();
-      await bus.publish(batch);
-      const tookMs = performance.now() - begun;
-      if (batch[0]?.topic === 'weir.usage') waits.push(tookMs);
-    },
-  });
-  const process_ = createProcess({ config, log, bus: options.kafkaBrokers === undefined ? bus : timed });
+  const process_ = createProcess({ config, log, bus });
   const runtime = createRuntime(process_, definition.name, config, createPool({ url: config.postgresUrl, name: definition.name, max: 1 }));
   const parts = await definition.create(runtime, config);
   const host = await startHost({ ...config, title: 'bench', version: '0', process: process_, services: [{ runtime, parts }] });
-  process.on('message', () => process.send?.(figures(waits.splice(0))));
+  process.on('message', () => void figures(process_.metrics).then((said) => process.send?.(said)));
   process.send?.({ port: Number(new URL(host.url).port), tokens } satisfies WeirReady);
 }
 
-function figures(waits: number[]): WeirFigures {
-  waits.sort((a, b) => a - b);
-  const at = (share: number) => waits[Math.floor(waits.length * share)] ?? 0;
+async function figures(metrics: Registry): Promise<WeirFigures> {
+  const holds = metrics.getSingleMetric('weir_hold_seconds') as Histogram;
+  const { values } = await holds.get();
+  holds.reset();
+  const buckets = values.flatMap(({ metricName, labels, value }) => (metricName === 'weir_hold_seconds_bucket' ? [{ le: Number(labels['le'] === '+Inf' ? Infinity : labels['le']), count: value }] : []));
   const { rss, heapUsed } = process.memoryUsage();
-  return { publishP50: at(0.5), publishP99: at(0.99), rss: rss / 2 ** 20, heap: heapUsed / 2 ** 20 };
+  return { holdP50: quantile(buckets, 0.5), holdP99: quantile(buckets, 0.99), rss: rss / 2 ** 20, heap: heapUsed / 2 ** 20 };
+}
+
+/** In ms, between the bounds of the bucket that it falls into. */
+function quantile(buckets: readonly { le: number; count: number }[], share: number): number {
+  const wanted = (buckets.at(-1)?.count ?? 0) * share;
+  let below = { le: 0, count: 0 };
+  for (const bucket of buckets) {
+    if (bucket.count >= wanted && bucket.count > below.count) {
+      const top = bucket.le === Infinity ? below.le : bucket.le;
+      return 1_000 * (below.le + ((top - below.le) * (wanted - below.count)) / (bucket.count - below.count));
+    }
+    below = bucket;
+  }
+  return NaN;
 }
 
 void main(JSON.parse(process.argv[2] ?? '') as WeirOptions).catch((error: unknown) => {
