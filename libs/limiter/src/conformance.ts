@@ -579,6 +579,17 @@ export function limiterConformance(open: (clock: Clock) => LimiterStore): void {
       expect(find(refusal.limits, 'tenant-bucket')).toMatchObject({ limit: 5, used: 5, remaining: 0 });
     });
 
+    it('tells a true wait when a limit is lowered while it is in use: what was used above it is forgiven once, and for good (L5, L9)', async () => {
+      const limits = (capacity: number, refillPerSecond: number) => ({ bucket: { capacity, refillPerSecond } });
+      for (let i = 0; i < 100; i++) await store.takeTenant(tenantTake({ limits: limits(300, 5) }));
+      const refusal = refused(await store.takeTenant(tenantTake({ limits: limits(2, 0.5) })));
+      expect(refusal.retryAfterMs).toBe(2_000);
+      now += 1_999;
+      expect((await store.takeTenant(tenantTake({ limits: limits(2, 0.5) }))).admitted).toBe(false);
+      now += 1;
+      expect((await store.takeTenant(tenantTake({ limits: limits(2, 0.5) }))).admitted).toBe(true);
+    });
+
     it('keeps the calls that were used when the rate changes', async () => {
       for (let i = 0; i < 60; i++) await store.takeTenant(tenantTake({ limits: bucket(100, 10) }));
       const answer = await store.takeTenant(tenantTake({ limits: bucket(100, 0.5) }));

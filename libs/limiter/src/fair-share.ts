@@ -16,7 +16,7 @@ import {
 
 /** From a slot's time on, any call of its tenant may take it this much later, while the tenant brings no tickets. */
 const WITHOUT_TICKET_MICROS = 250_000;
-/** How many calls a tenant may be ahead of its share with, and be admitted at once while others wait; a calm one may more. */
+/** How many calls ahead of its share a tenant may be and be admitted at once while others wait: where the bucket is half full; a calm one. */
 const AHEAD = 1;
 const AHEAD_CALM = 2;
 /** Nobody is told to come back sooner without a slot. */
@@ -85,10 +85,12 @@ export function takeShare(sharing: Sharing, order: ShareOrder, levelNs: number, 
     return { is: 'admitted', by: 'free', charged };
   }
   const calm = sharer.slots.length === 0 && now - sharer.slotAtMicros >= CALM_MICROS;
-  const withinShare = lead * weight <= (calm ? AHEAD_CALM : AHEAD) + 1e-6;
-  // a bucket that is nearly full would soon lose what comes
+  const ahead = lead * weight - 1e-6;
+  const withinShare = ahead <= (calm ? AHEAD_CALM : 0);
+  // what nobody comes for is not left to be lost: the fuller the bucket, the less it matters who takes it
+  const halfFull = levelNs * 2 >= capacity * everyNs && ahead <= AHEAD;
   const nearlyFull = levelNs * 10 >= capacity * everyNs * 7;
-  if ((withinShare || nearlyFull) && fits(sharing, order, levelNs, now, now, calm ? 0 : reserveNs).fits) {
+  if ((withinShare || halfFull || nearlyFull) && fits(sharing, order, levelNs, now, now, calm ? 0 : reserveNs).fits) {
     charge(sharing, tenant, sharer, weight, before, calls);
     return { is: 'admitted', by: 'share', charged };
   }
@@ -190,7 +192,10 @@ function give(sharing: Sharing, order: ShareOrder, sharer: Sharer, atMicros: num
   return slot;
 }
 
-/** Whether the bucket would never hold less than `marginNs` from `at` on, all open slots claimed in time, with the call's cost taken at `at`. */
+/**
+ * Whether the bucket would never hold less than `marginNs` from `at` on, all open slots claimed in time, with the call's cost taken at
+ * `at`; and what it holds after the last slot. Once the bucket has been full, what was taken before makes no difference.
+ */
 function fits(
   sharing: Sharing,
   { calls, capacity, everyNs }: ShareOrder,
@@ -199,23 +204,29 @@ function fits(
   at: number,
   marginNs: number,
 ): { fits: boolean; levelNs: number; atMicros: number } {
-  const costNs = calls * everyNs;
   const fullNs = capacity * everyNs;
-  let [level, from, placed] = [levelNs, now, false];
-  const to = (time: number, cost: number) => {
-    level = Math.min(fullNs, level + (time - from) * 1000) - cost;
+  let [level, without, from, placed] = [levelNs, levelNs, now, false];
+  const to = (time: number) => {
+    level = Math.min(fullNs, level + (time - from) * 1000);
+    without = Math.min(fullNs, without + (time - from) * 1000);
     from = time;
+  };
+  const place = () => {
+    to(at);
+    level -= calls * everyNs;
+    placed = true;
     return level >= marginNs;
   };
   const not = { fits: false, levelNs: level, atMicros: from };
   if (sharing.open.size > MOST_WALKED) return not;
   for (const { slot } of sharing.open.values()) {
-    if (!placed && slot.atMicros >= at) {
-      placed = true;
-      if (!to(at, costNs)) return not;
-    }
-    if (!to(Math.max(slot.atMicros, from), slot.calls * everyNs) && placed) return not;
+    if (!placed && slot.atMicros >= at && !place()) return not;
+    to(Math.max(slot.atMicros, from));
+    if (placed && level === without) return { fits: true, levelNs: level, atMicros: from };
+    level -= slot.calls * everyNs;
+    without -= slot.calls * everyNs;
+    if (placed && level < marginNs) return not;
   }
-  if (!placed && at !== Infinity && !to(at, costNs)) return not;
+  if (!placed && at !== Infinity && !place()) return not;
   return { fits: true, levelNs: level, atMicros: from };
 }

@@ -215,9 +215,12 @@ export const leaseEnds = (slot: Slot, nowMicros: number): readonly number[] =>
 /** The old rate until now; then the debt in calls is kept at the new rate; a lower capacity forgives what is above it. */
 export function debtAt(debt: Debt | undefined, rule: { capacity: number; everyNs: number }, nowMicros: number): number {
   if (!debt) return 0;
-  let ns = Math.max(0, debt.ns - Math.max(0, nowMicros - debt.atMicros) * 1000);
-  if (debt.everyNs !== rule.everyNs) ns = Math.ceil((ns * rule.everyNs) / debt.everyNs);
-  return Math.min(ns, rule.capacity * rule.everyNs);
+  return Math.min(unboundedAt(debt, rule.everyNs, nowMicros), rule.capacity * rule.everyNs);
+}
+
+function unboundedAt(debt: Debt, everyNs: number, nowMicros: number): number {
+  const ns = Math.max(0, debt.ns - Math.max(0, nowMicros - debt.atMicros) * 1000);
+  return debt.everyNs === everyNs ? ns : Math.ceil((ns * everyNs) / debt.everyNs);
 }
 
 function readWindow(slot: Slot, order: Order, kind: Period, nowMicros: number): WindowReading {
@@ -303,11 +306,21 @@ function uses(readings: readonly Reading[], nowMicros: number): readonly Use[] {
   });
 }
 
-/** A clock that was set back: time begins anew from here, else the bucket would stand still until it has caught up. */
+/**
+ * Under another rate or a lower capacity time begins anew from here, else it would go on paying at the old one and forgive again each time: a
+ * wait that was told would not be true. And after a clock was set back, else the bucket would stand still until it has caught up.
+ */
 export function resumeTime(slot: Slot, rules: readonly Rule[], nowMicros: number): void {
   for (const rule of rules) {
     const debt = rule.kind === 'bucket' ? slot.buckets.get(rule.field) : undefined;
-    if (debt && debt.ns > 0 && debt.atMicros > nowMicros) debt.atMicros = nowMicros;
+    if (!debt || debt.ns === 0 || rule.kind !== 'bucket') continue;
+    const left = unboundedAt(debt, rule.everyNs, nowMicros);
+    const most = rule.capacity * rule.everyNs;
+    if (left > 0 && rule.capacity > 0 && (debt.everyNs !== rule.everyNs || left > most)) {
+      setDebt(slot, rule.field, { ns: Math.min(left, most), atMicros: nowMicros, everyNs: rule.everyNs });
+    } else if (debt.atMicros > nowMicros) {
+      debt.atMicros = nowMicros;
+    }
   }
 }
 

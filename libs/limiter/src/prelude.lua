@@ -50,11 +50,19 @@ local function bucket_ms(capacity, every) return text(ceil(capacity * every / 10
 local function debt_at(key, capacity, every, resume)
   local debt, since, before = read_bucket(key)
   if not debt or debt == 0 then return 0 end
-  -- a clock that was set back: time begins anew from here, else the bucket would stand still until it has caught up
-  if since > now and resume then call('SET', key, struct.pack('<ddd', debt, now, before), 'KEEPTTL') end
-  debt = max(0, debt - max(0, now - since) * 1000)
-  if before ~= every then debt = ceil(debt * every / before) end
-  return min(debt, capacity * every)
+  local left = max(0, debt - max(0, now - since) * 1000)
+  if before ~= every then left = ceil(left * every / before) end
+  local most = capacity * every
+  -- under another rate or a lower capacity time begins anew from here, else it would go on paying at the old one and forgive again
+  -- each time: a wait that was told would not be true
+  if resume and left > 0 and capacity > 0 and (before ~= every or left > most) then
+    left = min(left, most)
+    write_bucket(key, left, now, every, bucket_ms(capacity, every))
+  -- and after a clock was set back, else the bucket would stand still until it has caught up
+  elseif resume and since > now then
+    call('SET', key, struct.pack('<ddd', debt, now, before), 'KEEPTTL')
+  end
+  return min(left, most)
 end
 
 -- A take: 'until open cost calls charged day day-cost month month-cost' and the fields of its buckets; '-' = none.

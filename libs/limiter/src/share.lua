@@ -80,34 +80,44 @@ local function claim(slot)
   take_out(tenant, sharer, slot)
 end
 
-local slots
+-- Open slots in their order, read in portions as they are wanted: nearly always the first few decide.
+local slots, portion, all_read = {}, 32, false
+local function slot_number(n)
+  if n > #slots and not all_read then
+    local more = call('ZRANGE', base .. 'open', #slots, #slots + portion - 1, 'WITHSCORES')
+    for i = 1, #more, 2 do slots[#slots + 1] = { num(more[i + 1]), num(more[i]:match('^%d+')) * every } end
+    all_read = #more < 2 * portion
+    portion = 256
+  end
+  return slots[n]
+end
+
 local function fits(time, margin)
   if call('ZCARD', base .. 'open') > MOST_WALKED then return false, level, at end
-  if not slots then
-    slots = {}
-    local all = call('ZRANGE', base .. 'open', 0, -1, 'WITHSCORES')
-    for i = 1, #all, 2 do slots[#slots + 1] = { num(all[i + 1]), num(all[i]:match('^%d+')) * every } end
-  end
-  local now_level, from, placed = level, at, false
-  for i = 1, #slots do
-    local slot_at, slot_cost = slots[i][1], slots[i][2]
-    if not placed and slot_at >= time then
-      placed = true
-      now_level = min(full, now_level + (time - from) * 1000) - cost
-      from = time
-      if now_level < margin then return false, level, at end
+  local with, without, from, placed = level, level, at, false
+  local n, slot = 1, slot_number(1)
+  while slot do
+    local to = max(slot[1], from)
+    if not placed and slot[1] >= time then
+      with, without = min(full, with + (time - from) * 1000) - cost, min(full, without + (time - from) * 1000)
+      from, placed = time, true
+      if with < margin then return false, level, at end
+      to = max(slot[1], from)
     end
-    local to = max(slot_at, from)
-    now_level = min(full, now_level + (to - from) * 1000) - slot_cost
+    with, without = min(full, with + (to - from) * 1000), min(full, without + (to - from) * 1000)
     from = to
-    if placed and now_level < margin then return false, level, at end
+    if placed and with == without then return true, with, from end
+    with, without = with - slot[2], without - slot[2]
+    if placed and with < margin then return false, level, at end
+    n = n + 1
+    slot = slot_number(n)
   end
   if not placed and time ~= math.huge then
-    now_level = min(full, now_level + (time - from) * 1000) - cost
+    with = min(full, with + (time - from) * 1000) - cost
     from = time
-    if now_level < margin then return false, level, at end
+    if with < margin then return false, level, at end
   end
-  return true, now_level, from
+  return true, with, from
 end
 
 local function slot_time(fair_wait)
@@ -192,7 +202,8 @@ local function decide()
     return 'free', charged
   end
   local calm = #sharer.slots == 0 and at - sharer.slot_at >= CALM
-  local within = lead * own <= (calm and AHEAD_CALM or AHEAD) + 1e-6
+  local beyond = lead * own - 1e-6
+  local within = beyond <= (calm and AHEAD_CALM or 0) or level * 2 >= full and beyond <= AHEAD
   local margin = calm and 0 or reserve
   if (within or level * 10 >= full * 7) and level - cost >= margin and fits(at, margin) then
     charge(tenant, sharer, own, before, calls)
