@@ -13,6 +13,11 @@ const HEADERS = {
   'Weir-Cache': header('hit, miss, coalesced, stale'),
   RateLimit: header('What is left of each limit (draft-ietf-httpapi-ratelimit-headers-10)'),
   'RateLimit-Policy': header('Each limit'),
+  'X-RateLimit-Remaining': header('What is left of the limit that is nearest to its end; beside it -Limit, -Used, -Resource and -Reset, in epoch seconds'),
+};
+const REFUSED_HEADERS = {
+  'Retry-After': header('Whole seconds, rounded up'),
+  'Weir-Ticket': header('Of a shared key: bring it at Retry-After, and the place that was kept is yours'),
 };
 
 const REFUSALS: Readonly<Record<number, string>> = {
@@ -50,7 +55,12 @@ function operation({ id, title }: Catalog, endpoint: Endpoint) {
         headers: HEADERS,
         content: { 'application/json': { schema: { type: 'object' as const } } },
       },
-      ...Object.fromEntries(Object.entries(REFUSALS).map(([status, description]) => [status, { description, content: problem }])),
+      ...Object.fromEntries(
+        Object.entries(REFUSALS).map(([status, description]) => [
+          status,
+          { description, content: problem, ...(status === '429' ? { headers: REFUSED_HEADERS } : {}) },
+        ]),
+      ),
     },
   };
 }
@@ -97,5 +107,19 @@ const REQUEST_HEADERS = [
     required: false,
     description: 'How long to be held instead of refused by a limit, in seconds; the plan has the last word',
     schema: { type: 'integer' as const, minimum: 0 },
+  },
+  {
+    name: 'Weir-Priority',
+    in: 'header' as const,
+    required: false,
+    description: "Of one tenant's calls, interactive ones go first",
+    schema: { type: 'string' as const, enum: ['interactive', 'batch'], default: 'interactive' },
+  },
+  {
+    name: 'Weir-Ticket',
+    in: 'header' as const,
+    required: false,
+    description: 'From a 429 of an earlier try: at its Retry-After the call is admitted',
+    schema: { type: 'string' as const, maxLength: 400 },
   },
 ];
