@@ -2,6 +2,7 @@ import { rfc3339 } from '@weir/kernel';
 import type { TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
 import { callNotFound } from '../errors';
+import type { ChargeView } from './charge';
 
 export interface CallRecord {
   kind: AttemptState | 'served' | 'reversed';
@@ -50,15 +51,6 @@ export interface AttemptView {
   readonly why: string;
 }
 
-/** Where the charge is to be found again: the invoice of that month has it. */
-export interface ChargeView {
-  /** UTC day. */
-  readonly day: string;
-  readonly period: string;
-  /** The month in which the call was made, where that had been closed already. */
-  readonly adjusts: string | null;
-}
-
 /** Why a call cost what it did. */
 export interface CallView {
   readonly requestId: string;
@@ -93,15 +85,18 @@ export async function readRecords(sql: Sql, tenant: TenantId, requestId: string)
   return rows;
 }
 
+/** The record for which the tenant pays. */
+export const chargedRecord = (records: readonly CallRecord[]): CallRecord | undefined =>
+  records.find(({ counts, kind, charged_credits }) => counts && (kind === 'served' || kind === 'settled') && charged_credits > 0);
+
 /** @throws AppError `not-found` when nothing is on record */
-export function explainCall(requestId: string, records: readonly CallRecord[]): CallView {
+export function explainCall(requestId: string, records: readonly CallRecord[], charge: ChargeView | null): CallView {
   const [first] = records;
   if (first === undefined) throw callNotFound();
   const attempts = [...Map.groupBy(records.filter(({ attempt }) => attempt !== null), ({ attempt }) => attempt as number)]
     .sort(([a], [b]) => a - b)
     .map(([attempt, of]) => explainAttempt(attempt, of));
   const served = records.find((record) => record.kind === 'served');
-  const charged = records.find((record) => record.counts && (record.kind === 'served' || record.kind === 'settled') && record.charged_credits > 0);
   const sum = (of: (attempt: AttemptView) => number) => attempts.reduce((before, attempt) => before + of(attempt), 0);
   return {
     requestId,
@@ -117,7 +112,7 @@ export function explainCall(requestId: string, records: readonly CallRecord[]): 
     upstreamCredits: sum((attempt) => attempt.upstreamCredits),
     chargedCredits: sum((attempt) => attempt.chargedCredits) + (served?.charged_credits ?? 0),
     unsettledCredits: sum((attempt) => attempt.unsettledCredits),
-    charge: charged === undefined ? null : { day: charged.day, period: charged.day.slice(0, 7), adjusts: charged.adjusts },
+    charge,
     attempts,
     why: served === undefined ? attempts.map(({ attempt, why }) => `Attempt ${attempt}: ${why}`).join(' ') : whyServed(served),
   };

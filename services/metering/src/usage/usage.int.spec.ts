@@ -159,9 +159,30 @@ describe('counting usage', () => {
       { day: '2026-12-03', adjusts: '2026-10', calls: 2, upstreamCredits: 7, unsettledCredits: -5, chargedCredits: 7 },
       { day: '2026-12-03', adjusts: null, calls: 1, upstreamCredits: 2, unsettledCredits: 0, chargedCredits: 2 },
     ]);
-    expect((await usage.call(tenantId, doubtful.requestId)).charge).toEqual({ day: '2026-12-03', period: '2026-12', adjusts: '2026-10' });
+    expect((await usage.call(tenantId, doubtful.requestId)).charge).toEqual({ day: '2026-12-03', period: '2026-12', adjusts: '2026-10', invoice: null });
     expect(await drift(tenantId)).toEqual({ rows: 0, shown: [] });
     await expect(closedMonth(tenantId, '2026-12', december)).rejects.toMatchObject({ code: 'period-open' });
+  });
+
+  it('says on which line of which invoice a charge is', async () => {
+    const tenantId = await database.newTenant();
+    const [call, free] = [settled({ tenantId }), settled({ tenantId, chargedCredits: 0, difference: 'absorbed' })];
+    await ingest(call, free);
+    const month = utcMonth(call.at);
+    const admin = new Postgres({ connectionString: database.adminUrl });
+    await admin.connect();
+    const invoice = `insert into ${schemaOf(tenantId)}.invoices (tenant_id, id, kind, period, status, number, currency, total_minor, charged_credits, seats, created_at) values ($1, $2, 'invoice', $3, $4, $5, 'EUR', 0, 0, 0, 0)`;
+    await admin.query(invoice, [tenantId, 'inv_draft', month, 'draft', null]);
+    await admin.query(invoice, [tenantId, 'inv_final', month, 'final', 'INV-000001']);
+    for (const [line, item] of ['month', 'credits-included', 'credits', 'credits-adjustment'].entries()) {
+      await admin.query(`insert into ${schemaOf(tenantId)}.invoice_lines (tenant_id, invoice_id, line, item, description, from_day, to_day, quantity, unit_price, per, amount_minor) values ($1, 'inv_final', $2, $3, $3, $4, $5, 1, '0', 1, 0)`, [tenantId, line, item, `${month}-01`, daysOf(month).before]);
+    }
+    await admin.end();
+    expect((await usage.call(tenantId, call.requestId)).charge).toMatchObject({
+      period: month,
+      invoice: { id: 'inv_final', number: 'INV-000001', status: 'final', lines: [{ line: 1, item: 'credits-included' }, { line: 2, item: 'credits' }] },
+    });
+    expect((await usage.call(tenantId, free.requestId)).charge).toBeNull();
   });
 
   it('two writers with shared duplicates in opposite orders do not deadlock and count once', async () => {

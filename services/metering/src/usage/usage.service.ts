@@ -1,6 +1,7 @@
 import type { TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-import { explainCall, readRecords, type CallView } from './call';
+import { readCharge } from './charge';
+import { chargedRecord, explainCall, readRecords, type CallView } from './call';
 import { added, readDifferences, type Differences } from './differences';
 import { merged, readReport, totalOf, type ReportQuery, type ReportRow, type Sums } from './report';
 
@@ -30,6 +31,10 @@ export class UsageService {
 
   /** @throws AppError `not-found` */
   async call(tenant: TenantId, requestId: string): Promise<CallView> {
-    return this.work.inTenant(tenant, async (sql) => explainCall(requestId, await readRecords(sql, tenant, requestId)));
+    return this.work.inTenant(tenant, async (sql) => {
+      const records = await readRecords(sql, tenant, requestId);
+      const charged = chargedRecord(records);
+      return explainCall(requestId, records, charged === undefined ? null : await readCharge(sql, tenant, charged));
+    });
   }
 }
