@@ -181,6 +181,25 @@ describe('invoices', () => {
     expect(made?.status).toBe('final');
   });
 
+  it('are named by what a call was charged: the lines that count it, on the next invoice where its month was closed', async () => {
+    const tenant = await metering.tenantOn(PRO);
+    const [first, late] = [newId('req'), newId('req')];
+    const chargedOn = async (requestId: string) => (await operator<{ invoice: unknown }>('GET', `/v1/tenants/${tenant}/calls/${requestId}`)).body.invoice;
+    await metering.publish(settled({ tenantId: tenant, requestId: first, at: SEPTEMBER, chargedCredits: 7, upstreamCredits: 7 }));
+    await counted(tenant, 7);
+    expect(await chargedOn(first)).toBeNull();
+    await run(tenant);
+    const [september] = await invoicesOf(tenant);
+    expect(await chargedOn(first)).toEqual({ id: september?.id, number: 'INV-000001', status: 'final', lines: [2, 3] });
+
+    await metering.publish(settled({ tenantId: tenant, requestId: late, at: SEPTEMBER, chargedCredits: 1, upstreamCredits: 1 }));
+    await counted(tenant, 8);
+    await run(tenant, { period: rfc3339(Date.now()).slice(0, 7), draft: true });
+    const [draft] = await invoicesOf(tenant);
+    const { lines } = await invoice(tenant, draft?.id ?? '');
+    expect(await chargedOn(late)).toEqual({ id: draft?.id, number: null, status: 'draft', lines: [lines.findIndex(({ item }) => item === 'credits-adjustment') + 1] });
+  });
+
   it('a served answer is on them like a settled one', async () => {
     const tenant = await metering.tenantOn(PRO);
     await metering.publish(served({ tenantId: tenant, at: SEPTEMBER, chargedCredits: 4 }));
