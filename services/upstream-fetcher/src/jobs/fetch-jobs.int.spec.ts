@@ -32,7 +32,7 @@ describe('bulk fetches', () => {
     String((await api()('GET', path(`/${id}/results${query}`))).body)
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line)); // eslint-disable-line @typescript-eslint/no-unsafe-return
+      .map((line) => JSON.parse(line));
 
   beforeEach(async () => {
     dataDir = mkdtempSync(join(tmpdir(), 'weir-jobs-'));

@@ -25,31 +25,43 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const MOST_STEPS = 20_000;
 const ALMOST_NOTHING = 1e-6;
+/** While a burst lasts: as fast as anybody may. */
+const MOST_PER_MINUTE = 1e6;
+
+/** What the keys do together: so many calls a minute, after so many at once. */
+export interface KeysRate {
+  readonly perMinute: number;
+  readonly burst: number;
+}
 
 /**
- * When the first of the loads is done, with all of them on keys that do `perMinute` together: each step shares the keys' rate by weight,
- * what one cannot use goes to the others, and the step lasts until a load is done, comes, or meets its quota, or the day ends (UTC).
+ * When the first of the loads is done: each step shares the keys' rate by weight, what one cannot use goes to the others, and the step lasts
+ * until a load is done, comes, or meets its quota, or the keys' burst or the day (UTC) ends.
  *
  * @returns ms since the epoch; undefined: not before `until`
  */
-export function finishOf(loads: readonly [Load, ...Load[]], perMinute: number, now: number, until: number): number | undefined {
+export function finishOf(loads: readonly [Load, ...Load[]], { perMinute, burst }: KeysRate, now: number, until: number): number | undefined {
   const queues = new Map(loads.map(({ queue, leftToday }) => [queue, { today: Math.max(0, leftToday) }]));
   const all: Running[] = loads.map((load) => ({ load, left: load.calls, queue: queues.get(load.queue) ?? { today: 0 } }));
   const mine = all[0] as Running;
   let at = now;
+  let tokens = burst;
   for (let step = 0; mine.left > ALMOST_NOTHING; step++) {
     if (at >= until || step > MOST_STEPS) return undefined;
     const active = headsOf(all.filter(({ load, left }) => load.from <= at && left > ALMOST_NOTHING)).filter(({ queue }) => queue.today > ALMOST_NOTHING);
-    const rates = shareOut(active, perMinute);
+    const rates = shareOut(active, tokens > ALMOST_NOTHING ? MOST_PER_MINUTE : perMinute);
+    const beyond = rates.reduce((sum, rate) => sum + rate, 0) - perMinute;
+    const dry = tokens > ALMOST_NOTHING && beyond > ALMOST_NOTHING ? at + (tokens / beyond) * MINUTE_MS : Infinity;
     const midnight = (Math.floor(at / DAY_MS) + 1) * DAY_MS;
     const comes = all.flatMap(({ load }) => (load.from > at ? [load.from] : []));
     const ends = active.map(({ left, queue }, i) => at + (Math.min(left, queue.today) / (rates[i] ?? 0)) * MINUTE_MS);
-    const next = Math.min(midnight, ...comes, ...ends);
+    const next = Math.min(midnight, dry, ...comes, ...ends);
     for (const [i, running] of active.entries()) {
       const done = ((rates[i] ?? 0) * (next - at)) / MINUTE_MS;
       running.left -= done;
       running.queue.today -= done;
     }
+    tokens = next === dry ? 0 : Math.min(burst, Math.max(0, tokens - (beyond * (next - at)) / MINUTE_MS));
     if (next === midnight) for (const running of all) running.queue.today = running.load.perDay;
     at = next;
   }

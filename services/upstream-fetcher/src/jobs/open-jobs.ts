@@ -57,7 +57,7 @@ export function openJobs({ runtime, config, tables, catalog, dataPlane, cache, s
     return found?.fresh === true ? found.kept.fetchedAt : undefined;
   };
   const backlogs = async () => [...(await turns.backlogs()).map((backlog) => ({ ...backlog, from: undefined })), ...(await comingBacklogs(work, onError))];
-  const quote = createQuote({ tables, catalog, keysOf: dataPlane.keysOf, cachedAt, backlogs, clock });
+  const quote = createQuote({ tables, catalog, keysOf: dataPlane.keysOf, cachedAt, backlogs, concurrency: config.jobConcurrency, clock });
   const jobs = new FetchJobs({ log, work, tables, catalog, subjectKeys, quote });
 
   const schedules = new RefreshSchedules({ events, work, catalog, jobs, keysOf: dataPlane.keysOf, subjectKeys, clock });

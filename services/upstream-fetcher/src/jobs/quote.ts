@@ -5,7 +5,7 @@ import type { Catalog } from '@weir/upstream-catalog';
 import type { Caller } from '../call/access';
 import type { DataPlane } from '../call/call';
 import type { KeyChoice, KeyOwner } from '../call/key-choice';
-import { finishOf, type Load } from './forecast';
+import { finishOf, type KeysRate, type Load } from './forecast';
 import type { JobItem } from './job-form';
 
 /** What a job would cost, and when it would be done: told before it is made. */
@@ -40,6 +40,8 @@ export interface QuoteParts {
   readonly cachedAt: (caller: Caller, keys: KeyChoice, item: JobItem) => Promise<number | undefined>;
   /** Of all tenants, this one's among them. */
   readonly backlogs: () => Promise<readonly Backlog[]>;
+  /** Items of one job under way at once. */
+  readonly concurrency: number;
   readonly clock: Clock;
 }
 
@@ -54,6 +56,9 @@ export interface QuoteRequest {
 
 const WEEK_MS = 7 * 86_400_000;
 const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+/** What the provider says of half of its answers. */
+const USUAL_LATENCY_MS = 750;
 const NIGHT_ENDS_HOUR = 6;
 /** Looked up in the cache; more are judged by these. */
 const SAMPLE = 200;
@@ -61,6 +66,7 @@ const MOST_BACKLOGS = 2_000;
 
 export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promise<Quote> {
   const { tables, catalog, clock } = parts;
+  const jobPerMinute = (parts.concurrency * MINUTE_MS) / USUAL_LATENCY_MS;
 
   return async function quote({ caller, items, maxAgeMs, finishBy = endOfNight(clock()) }) {
     const now = clock();
@@ -101,13 +107,13 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
       loadOf(caller.tenant.id, ahead + calls, now, now) ?? { queue: caller.tenant.id, from: now, calls: ahead + calls, weight: 1, perMinute: Infinity, leftToday: Infinity, perDay: Infinity },
       ...others.flatMap(({ tenantId, calls, from }) => loadOf(tenantId, calls, from ?? now, now) ?? []),
     ];
-    return finishOf(loads, perMinuteOf(keys), now, now + WEEK_MS);
+    return finishOf(loads, rateOf(keys), now, now + WEEK_MS);
   }
 
-  function perMinuteOf({ candidates, owner }: KeyChoice): number {
-    return candidates
-      .filter((candidate) => candidate.owner === owner)
-      .reduce((sum, { key }) => sum + (tables.ceilings.get(key.id) ?? catalog.keyRate).perMinute, 0);
+  function rateOf({ candidates, owner }: KeyChoice): KeysRate {
+    const rates = candidates.filter((candidate) => candidate.owner === owner).map(({ key }) => tables.ceilings.get(key.id) ?? catalog.keyRate);
+    const sum = (of: 'perMinute' | 'burst') => rates.reduce((total, rate) => total + rate[of], 0);
+    return { perMinute: sum('perMinute'), burst: sum('burst') };
   }
 
   /** By the tenant's plan, its overrides, and what metering has counted today; undefined: the tenant is not known any more. */
@@ -121,7 +127,7 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
       const used = tables.quotas.get(tenantId);
       const today = perDay - (used?.day === utcDay(now) ? used.dayCredits : 0);
       const month = perMonth - (used?.month === utcMonth(now) ? used.monthCredits : 0);
-      return { queue: tenantId, from, calls, weight: terms.weight, perMinute: bucket.refillPerSecond * 60, leftToday: Math.min(today, month), perDay: Math.min(perDay, month) };
+      return { queue: tenantId, from, calls, weight: terms.weight, perMinute: Math.min(bucket.refillPerSecond * 60, jobPerMinute), leftToday: Math.min(today, month), perDay: Math.min(perDay, month) };
     } catch {
       return undefined;
     }

@@ -35,6 +35,8 @@ export interface SimulatedPathOptions {
   /** Of an answer of the upstream. */
   readonly latencyMs: () => number;
   readonly body: (endpoint: Endpoint, query: string) => Buffer;
+  /** Items of one job at once. */
+  readonly concurrency: number;
   /** What waits: for quotes. */
   readonly backlogs: () => readonly Backlog[];
   /** Profiles and posts as they would be stored. */
@@ -150,6 +152,7 @@ export function openSimulatedPath(options: SimulatedPathOptions): SimulatedPath 
       return found?.fresh === true ? found.kept.fetchedAt : undefined;
     },
     backlogs: async () => options.backlogs(),
+    concurrency: options.concurrency,
     clock,
   });
   return {

@@ -5,6 +5,9 @@ export const TRIALS = 120;
 export const OWN_KEYS = 80;
 const FEWEST = 50;
 const MOST = 500;
+/** One in so many reads far more comments than the others: enough to meet the cap. */
+const HEAVY_EVERY = 20;
+const HEAVY = 15;
 /** Known to everybody: of each tenant's creators one in ten is one of them. */
 const FAMOUS = 1_000;
 
@@ -66,7 +69,7 @@ export function watchers(random: () => number, now: number): Watcher[] {
     };
     const count = FEWEST + Math.floor(random() * (MOST - FEWEST + 1));
     const creators = Array.from({ length: count }, (_, c) => (random() < 0.1 ? Math.floor(random() * FAMOUS) : FAMOUS + n * MOST + c));
-    return { tenant, creators, commentsEach: Math.floor(random() * 8) };
+    return { tenant, creators, commentsEach: n % HEAVY_EVERY === 0 ? HEAVY : Math.floor(random() * 3) };
   });
 }
 
