@@ -6,7 +6,7 @@ const CALL: Column[] = [
   ['request', 'requestId'], ['at', 'at'], ['endpoint', 'endpoint'], ['mode', 'mode'], ['project', 'projectId'], ['token', 'tokenId'], ['prices', 'priceVersion'], ['key', ({ key, keyMode }: Json) => `${key} (${keyMode})`],
   ['cache', 'cache'], ['upstream took', 'upstreamCredits'], ['unsettled', 'unsettledCredits'], ['charged', 'chargedCredits'],
   ['in the sums of', ({ charge }: Json) => (charge === null ? undefined : charge.adjusts === null ? charge.day : `${charge.day}, adjusting ${charge.adjusts}`)],
-  ['on the invoice', ({ charge }: Json) => (charge?.invoice == null ? undefined : `${charge.invoice.number ?? `${charge.invoice.id} (${charge.invoice.status})`}: ${charge.invoice.lines.map((line: Json) => line.description).join(', ')}`)],
+  ['on the invoice', ({ invoice }: Json) => (invoice === null || invoice === undefined ? undefined : `${invoice.number ?? `${invoice.id} (${invoice.status})`}, lines ${invoice.lines.join(' and ')}`)],
   ['why', 'why'],
 ];
 const ATTEMPTS: Column[] = [
