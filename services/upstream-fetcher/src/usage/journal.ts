@@ -50,28 +50,38 @@ const BATCH = 500;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
+/** Holds wait for the bus, not for each other: so many publishes of them are on their way at once. */
+const MOST_PUBLISHING = 4;
+/** For what nobody waits: fewer and larger publishes cost the bus and us less. */
+const LINGER_MS = 5;
+
 /**
- * Groups what comes while a publish is in flight into the next one, without a timer: alone a record waits for nothing, under load a
- * publish carries hundreds.
+ * Groups what one turn of the event loop brings, and what comes while the bus is busy, without a timer: alone a hold waits for nothing, under
+ * load a publish carries hundreds.
  */
 export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalOptions): Journal {
   const held: Held[] = [];
-  let publishing = false;
+  let publishing = 0;
+  let scheduled = false;
+  let lingering: AbortController | undefined;
   let written: Written[] = [];
   let writing: Promise<void> | undefined;
   let away = false;
 
-  async function publishHeld(): Promise<void> {
-    publishing = true;
-    while (held.length > 0) {
-      const batch = held.splice(0, BATCH);
-      const error = await bus.publish(batch.map(({ record }) => record)).then(
-        () => undefined,
-        (cause: Error) => cause,
-      );
-      for (const { done } of batch) done(error);
-    }
-    publishing = false;
+  function flushHeld(): void {
+    scheduled = false;
+    while (held.length > 0 && publishing < MOST_PUBLISHING) void publishHeld(held.splice(0, BATCH));
+  }
+
+  async function publishHeld(batch: readonly Held[]): Promise<void> {
+    publishing++;
+    const error = await bus.publish(batch.map(({ record }) => record)).then(
+      () => undefined,
+      (cause: Error) => cause,
+    );
+    publishing--;
+    for (const { done } of batch) done(error);
+    flushHeld();
   }
 
   async function publishWritten(): Promise<void> {
@@ -83,6 +93,7 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
         pauseMs = FIRST_PAUSE_MS;
         away = false;
         for (const { done } of batch) done?.();
+        if (written.length < BATCH) await linger();
       } catch (error) {
         if (!away) onError(new Error('the bus takes no usage records; they wait in memory', { cause: error }));
         away = true;
@@ -91,6 +102,12 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
       }
     }
     writing = undefined;
+  }
+
+  async function linger(): Promise<void> {
+    lingering = new AbortController();
+    await sleep(LINGER_MS, lingering.signal);
+    lingering = undefined;
   }
 
   function push(entry: Written): void {
@@ -119,7 +136,9 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
           reject(notAccountable());
         }, holdTimeoutMs);
         held.push(entry);
-        if (!publishing) void publishHeld();
+        if (scheduled) return;
+        scheduled = true;
+        setImmediate(flushHeld);
       }),
     write: (record) => push({ record, done: undefined }),
     recorded: (record) =>
@@ -132,6 +151,7 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
             resolve(true);
           },
         });
+        lingering?.abort();
       }),
     assertAccountable() {
       if (away || written.length >= backlog) throw notAccountable();
@@ -144,6 +164,7 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
     },
     async drain(graceMs) {
       const over = new AbortController();
+      lingering?.abort();
       await Promise.race([writing, sleep(graceMs, over.signal)]);
       over.abort();
       return written.length;
