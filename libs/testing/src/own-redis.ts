@@ -19,7 +19,8 @@ export interface OwnRedis {
   stop(): Promise<void>;
 }
 
-export async function startOwnRedis(): Promise<OwnRedis> {
+/** @param server Valkey is on the PATH, or brought where there is one for this machine. @throws AppError `valkey-missing` */
+export async function startOwnRedis(server: 'redis' | 'valkey' = 'redis'): Promise<OwnRedis> {
   let parts: Parts<'redis'> | undefined;
   let dataDir = '';
   let delayMs = 0;
@@ -27,7 +28,7 @@ export async function startOwnRedis(): Promise<OwnRedis> {
 
   async function start(): Promise<void> {
     dataDir = mkdtempSync(join(tmpdir(), 'weir-redis-'));
-    parts = await startParts({ only: ['redis'], dataDir, environment: { PATH: process.env['PATH'], JAVA_HOME: process.env['JAVA_HOME'], WEIR_STACK_CACHE: process.env['WEIR_STACK_CACHE'] }, durable: false });
+    parts = await startParts({ only: ['redis'], dataDir, environment: { PATH: process.env['PATH'], JAVA_HOME: process.env['JAVA_HOME'], WEIR_STACK_CACHE: process.env['WEIR_STACK_CACHE'], WEIR_STACK_REDIS: server }, durable: false });
   }
   async function end(): Promise<void> {
     await parts?.stop();

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { AppError } from '@weir/kernel';
 import { listing, type Progress } from '../install/cache';
 import { mavenServers } from '../install/jars';
+import { valkeyServer } from '../install/python';
 import { output } from '../install/run';
 import { startChild, untilReady } from '../process/child';
 import { freePort } from '../process/free-port';
@@ -36,7 +37,7 @@ export async function startRedis(context: PartContext): Promise<Running<RedisAdd
 }
 
 async function asProcess({ environment, durable, ledger, ...context }: PartContext): Promise<Running<RedisAddress>> {
-  const command = await redisServer(context.cache, context.progress);
+  const command = environment['WEIR_STACK_REDIS'] === 'valkey' ? await valkey(context.cache, context.progress) : await redisServer(context.cache, context.progress);
   const dir = join(context.dataDir, 'redis');
   mkdirSync(dir, { recursive: true });
   // one that is started again is to be found where it was
@@ -68,6 +69,14 @@ async function redisServer(cache: string, progress: Progress): Promise<string> {
     if (output(binary, '--version') !== '') return binary;
   }
   throw new AppError('redis-missing', 'internal', 'there is no Redis that runs here: apt-get install redis-server');
+}
+
+/** `WEIR_STACK_REDIS=valkey`: of the two that speak the protocol the other one. */
+async function valkey(cache: string, progress: Progress): Promise<string> {
+  if (output('valkey-server', '--version') !== '') return 'valkey-server';
+  const binary = await valkeyServer(cache, progress);
+  if (binary !== undefined) return binary;
+  throw new AppError('valkey-missing', 'internal', 'there is no Valkey that runs here: install valkey-server');
 }
 
 function makeExecutable(file: string): void {
