@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { client, eventually, freshDatabase, type TestDatabase } from '@weir/testing';
 import { startSimulator, type Simulator } from '@weir/tiklive-simulator';
+import { Client as Postgres } from 'pg';
 import { startFetcher, type RunningFetcher, type SpecTenant } from '../testing/running-fetcher';
 
 const JOBS = { WEIR_JOBS_EVERY_MS: '20', WEIR_JOB_LEASE_MS: '2000', WEIR_JOB_PATIENCE_MS: '2000' };
@@ -157,6 +158,20 @@ describe('bulk fetches', () => {
     expect((await stranger('POST', `/v1/tenants/${other.id}/fetch-jobs/${job.id}/cancel`)).status).toBe(404);
     expect((await stranger('GET', path())).status).toBe(404);
     expect((await api()('GET', path())).body.data.map(({ id }: { id: string }) => id)).toEqual([job.id]);
+  }, 30_000);
+
+  it('are deleted with their answers when their time is over, and the log says so', async () => {
+    const { body: job } = await api()('POST', path(), { endpoint: 'userid', targets: people(2) });
+    await ended(job.id);
+    const postgres = new Postgres({ connectionString: database.adminUrl });
+    await postgres.connect();
+    await postgres.query("update weir_upstream_fetcher.job_turns set due_at = now() - interval '1 second' where job_id = $1", [job.id]);
+    const schema = `t_${tenant.id.slice(4)}`;
+    const left = async () => (await postgres.query(`select count(*)::int as n from ${schema}.fetch_job_items`)).rows[0].n as number;
+    await eventually(async () => expect([await left(), (await api()('GET', path(`/${job.id}`))).status]).toEqual([0, 404]));
+    const { rows } = await postgres.query(`select type from ${schema}.events where stream = $1 order by version`, [`fetch-job/${job.id}`]);
+    await postgres.end();
+    expect(rows.map(({ type }) => type)).toEqual(['fetch-job.created', 'fetch-job.started', 'fetch-job.finished', 'fetch-job.results-deleted']);
   }, 30_000);
 
   it('take ten thousand items of a length that no other route takes', async () => {
