@@ -4,7 +4,7 @@ import type { Tables } from '../tables';
 import type { DemandCount } from '../usage/demand';
 import type { AdmittedCall, Call } from './context';
 import type { Candidate } from './key-choice';
-import { refusedBy } from './refusal';
+import { againMs, refusedBy } from './refusal';
 import { castShadow } from './shadow';
 import { SIMULATOR_KEY } from './simulator-key';
 import { rememberedPolicies } from './tenant-policy';
@@ -121,7 +121,7 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
       const answer = await admissions.enter(take);
       call.shown.limits = inForce(call, answer.limits);
       if (answer.admitted) return answer;
-      if (await waited(call, answer.retryAfterMs ?? Infinity)) continue;
+      if (await waited(call, againMs(answer) ?? Infinity)) continue;
       call.shadow?.end(undefined);
       throw told(call, refusedBy(answer, clock()));
     }
@@ -147,7 +147,8 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
     // by the key, the tenant's credits were taken and given back: what it had before is what it has
     const ofKey = refusal.limits.filter(({ name }) => name.startsWith('upstream-key') || name === 'fair-share');
     call.shown.limits = ofKey.length === 0 ? refusal.limits : [...call.shown.limits, ...ofKey];
-    const { slot, retryAfterMs } = refusal;
+    const { slot } = refusal;
+    const retryAfterMs = againMs(refusal);
     // returned, or kept for the ticket
     if (call.pass.key === undefined) call.pass = NOTHING;
     if (slot === null && retryAfterMs !== null) call.againAt = Math.min(call.againAt ?? Infinity, clock() + retryAfterMs);
@@ -181,6 +182,8 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
 
   /** The last word: counted, and with the ticket for the slot that is kept. */
   function told(call: AdmittedCall, refusal: AppError): AppError {
+    // what another key's trouble ended has no use for a slot
+    if (refusal.code !== 'rate-limited') drop(call);
     const { slot } = call;
     const keyId = slot?.keyId ?? firstKey(call);
     const { limitedBy } = refusal.details;

@@ -161,6 +161,17 @@ describe('limits, as a caller meets them', () => {
       expect(refused.body).toMatchObject({ code: 'rate-limited', origin: 'weir', limitedBy: 'budget', limit: 8 });
     }, 30_000);
 
+    it('is held for a place among its calls under way, which is free when one of them ends and not when its lease does', async () => {
+      const tenant = await fetcher.newTenant({ terms: { concurrency: 1, maxWaitMs: 10_000 } });
+      simulator.faults.add({ kind: 'slow', ms: 700, key: key.secret, times: 1 });
+      const first = on(fetcher, tenant);
+      await sleep(200);
+      const refused = await on(other, tenant);
+      expect([refused.status, refused.body.limitedBy, retryAfterS(refused)]).toEqual([429, 'concurrency', 1]);
+      const held = await on(other, tenant, { 'weir-max-wait': '10' });
+      expect([held.status, (await first).status]).toEqual([200, 200]);
+    }, 15_000);
+
     it('is not closed by a soft budget, nor by one of another project or of last month', async () => {
       const tenant = await fetcher.newTenant();
       await fetcher.setBudgets(tenant, { hard: false }, { projectId: 'prj_another' }, { period: 'month', of: '2020-01', limitCredits: 5, usedCredits: 5 });
@@ -199,6 +210,12 @@ describe('limits, as a caller meets them', () => {
       expect((await on(fetcher, tenant, { 'weir-ticket': 'no ticket of ours' })).status).toBe(200);
     });
   });
+
+  it('is divided among as many processes as there are, should Redis go: they hear of each other', async () => {
+    const countedBy = async (one: RunningFetcher) =>
+      /^weir_limiter_replicas (\d+)$/m.exec(await (await fetch(`${one.managementUrl}/metrics`)).text())?.[1];
+    for (const one of fetchers) await eventually(async () => expect(await countedBy(one)).toBe('2'));
+  }, 15_000);
 
   it('lets a 429 that one process met slow the other at once, for as long as the upstream says', async () => {
     const key = await platformKey({ perMinute: 1e6, burst: 1e5 });

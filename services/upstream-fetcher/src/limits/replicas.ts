@@ -1,7 +1,7 @@
 import type { StateTable } from '@weir/access';
 import type { Bus } from '@weir/bus';
 import { PRESENCE_TOPIC, type Presence } from '@weir/contracts';
-import { sleep, type Clock } from '@weir/kernel';
+import { within, type Clock } from '@weir/kernel';
 
 const BEAT_MS = 5_000;
 /** Beats that may be missing before a process counts as gone, and before its record is taken away. */
@@ -28,6 +28,7 @@ export class Replicas {
   /** When each was last heard of here, by this process's clock: those of others may be wrong. */
   private readonly heard = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
+  private version = 0;
 
   constructor(private readonly options: ReplicasOptions) {
     options.heartbeats.onChange((id, beat) => {
@@ -52,10 +53,11 @@ export class Replicas {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     // a bus that is away does not hear it, and the others miss the heartbeats
-    await Promise.race([this.publish([[this.options.instanceId, null]]), sleep(LAST_WORD_MS)]);
+    await within(LAST_WORD_MS, this.publish([[this.options.instanceId, null]])).catch(() => undefined);
   }
 
-  private async beat(): Promise<void> {
+  /** Says that this process is there, and takes away the records of those that are long gone. */
+  async beat(): Promise<void> {
     const { instanceId, service, clock } = this.options;
     const own = this.heard.get(instanceId) ?? 0;
     const dead = [...this.heard].filter(([, at]) => own - at > FORGOTTEN_AFTER_MS);
@@ -63,7 +65,9 @@ export class Replicas {
   }
 
   private async publish(beats: readonly (readonly [string, Presence | null])[]): Promise<void> {
-    const headers = { 'content-type': 'application/json', 'weir-version': String(this.options.clock()) };
+    // the last word may come within a millisecond of the one before
+    this.version = Math.max(this.version + 1, this.options.clock());
+    const headers = { 'content-type': 'application/json', 'weir-version': String(this.version) };
     await this.options.bus
       .publish(
         beats.map(([key, beat]) => ({
