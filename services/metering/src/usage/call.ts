@@ -2,6 +2,7 @@ import { rfc3339 } from '@weir/kernel';
 import type { TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
 import { callNotFound } from '../errors';
+import type { ChargedOn } from '../invoice/invoice-of-charge';
 import type { ChargeView } from './charge';
 
 export interface CallRecord {
@@ -69,6 +70,8 @@ export interface CallView {
   readonly unsettledCredits: number;
   /** null: nothing was charged, or not yet. */
   readonly charge: ChargeView | null;
+  /** The invoice or draft that has it, and on which of its lines; null: there is none yet. */
+  readonly invoice: ChargedOn | null;
   readonly attempts: readonly AttemptView[];
   readonly why: string;
 }
@@ -85,12 +88,8 @@ export async function readRecords(sql: Sql, tenant: TenantId, requestId: string)
   return rows;
 }
 
-/** The record for which the tenant pays. */
-export const chargedRecord = (records: readonly CallRecord[]): CallRecord | undefined =>
-  records.find(({ counts, kind, charged_credits }) => counts && (kind === 'served' || kind === 'settled') && charged_credits > 0);
-
 /** @throws AppError `not-found` when nothing is on record */
-export function explainCall(requestId: string, records: readonly CallRecord[], charge: ChargeView | null): CallView {
+export function explainCall(requestId: string, records: readonly CallRecord[], charge: ChargeView | null, invoice: ChargedOn | null): CallView {
   const [first] = records;
   if (first === undefined) throw callNotFound();
   const attempts = [...Map.groupBy(records.filter(({ attempt }) => attempt !== null), ({ attempt }) => attempt as number)]
@@ -113,6 +112,7 @@ export function explainCall(requestId: string, records: readonly CallRecord[], c
     chargedCredits: sum((attempt) => attempt.chargedCredits) + (served?.charged_credits ?? 0),
     unsettledCredits: sum((attempt) => attempt.unsettledCredits),
     charge,
+    invoice,
     attempts,
     why: served === undefined ? attempts.map(({ attempt, why }) => `Attempt ${attempt}: ${why}`).join(' ') : whyServed(served),
   };

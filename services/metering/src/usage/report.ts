@@ -41,15 +41,15 @@ export interface ReportQuery {
   readonly mode: 'live' | 'test' | 'all';
 }
 
-const MOST_ROWS = 10_000;
+export const MOST_ROWS = 10_000;
 
-const SUMS = `sum(calls)::float8 as "calls", sum(upstream_credits)::float8 as "upstreamCredits",
+export const SUMS = `sum(calls)::float8 as "calls", sum(upstream_credits)::float8 as "upstreamCredits",
   sum(unsettled_credits)::float8 as "unsettledCredits", sum(charged_credits)::float8 as "chargedCredits"`;
 
-/** @param table a table of sums: a tenant's `usage_daily` or `usage_hourly`, or `key_usage` over all of them */
+/** @param table a tenant's sums by day or by hour */
 export async function readReport(
   sql: Sql,
-  table: 'usage_daily' | 'usage_hourly' | 'key_usage',
+  table: 'usage_daily' | 'usage_hourly',
   { from, to, groupBy, mode }: ReportQuery,
 ): Promise<ReportRow[]> {
   const groups = groupBy.map((name) => `${DIMENSIONS[name].sql} as "${DIMENSIONS[name].member}"`);
@@ -72,12 +72,3 @@ export const totalOf = (rows: readonly Sums[]): Sums => ({
 });
 
 const sum = (rows: readonly Sums[], member: keyof Sums): number => rows.reduce((before, row) => before + row[member], 0);
-
-/** One report of several databases': their rows of one group become one. */
-export function merged(reports: readonly (readonly ReportRow[])[], { groupBy }: ReportQuery): ReportRow[] {
-  const [first = []] = reports;
-  if (reports.length < 2) return [...first];
-  const members = groupBy.map((name) => DIMENSIONS[name].member);
-  const groups = Map.groupBy(reports.flat(), (row) => JSON.stringify(members.map((member) => row[member])));
-  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, [one, ...more]]) => (more.length === 0 ? one : { ...one, ...totalOf([one as ReportRow, ...more]) }) as ReportRow);
-}

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { CLOCK } from '../clock';
 import { day, spanDays } from '../period';
 import { toCsv } from './csv';
+import { CLASSES, type MarginRow } from './margin';
 import { DIMENSIONS, type Dimension, type ReportQuery } from './report';
 import { UsageService, type UsageReport } from './usage.service';
 
@@ -88,12 +89,9 @@ export class UsageController {
 function negotiated<R extends UsageReport>(reply: FastifyReply, accept: string | undefined, result: R): R | string {
   if (!/(^|,)\s*text\/csv\b/.test(accept ?? '')) return result;
   void reply.header('content-type', 'text/csv; charset=utf-8');
-  const columns = [
-    ...result.groupBy.map((name) => DIMENSIONS[name].member),
-    'calls',
-    'upstreamCredits',
-    'unsettledCredits',
-    'chargedCredits',
-  ];
-  return toCsv(columns, result.data);
+  const columns = [...result.groupBy.map((name) => DIMENSIONS[name].member), 'calls', 'upstreamCredits', 'unsettledCredits', 'chargedCredits'];
+  return 'differences' in result ? toCsv([...columns, 'marginCredits', ...CLASSES.map(titled)], result.data.map(flat)) : toCsv(columns, result.data);
 }
+
+const titled = (name: string): string => `${name}Difference`;
+const flat = (row: UsageReport['data'][number]) => ({ ...row, ...Object.fromEntries(Object.entries((row as MarginRow).differences).map(([name, credits]) => [titled(name), credits])) });

@@ -1,13 +1,19 @@
 import type { TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
-import { readCharge } from './charge';
-import { chargedRecord, explainCall, readRecords, type CallView } from './call';
-import { added, readDifferences, type Differences } from './differences';
-import { merged, readReport, totalOf, type ReportQuery, type ReportRow, type Sums } from './report';
+import { invoiceOfCharge } from '../invoice/invoice-of-charge';
+import { chargeOf } from './charge';
+import { explainCall, readRecords, type CallView } from './call';
+import { differencesOf, marginsOf, readClasses, type Differences, type MarginRow } from './margin';
+import { readReport, totalOf, type ReportQuery, type ReportRow, type Sums } from './report';
 
 export interface UsageReport extends ReportQuery {
   readonly data: readonly ReportRow[];
   readonly totals: Sums;
+}
+
+export interface MarginReport extends UsageReport {
+  readonly data: readonly MarginRow[];
+  readonly differences: Differences;
 }
 
 export class UsageService {
@@ -19,22 +25,20 @@ export class UsageService {
     return { ...query, data, totals: totalOf(data) };
   }
 
-  /** Over all tenants; per key, `upstreamCredits + unsettledCredits` is the sum of the upstream's own ledger. */
-  async ofAll(query: ReportQuery): Promise<UsageReport & { differences: Differences }> {
-    const everywhere = await this.work.inEveryControl(async (sql) => ({
-      data: await readReport(sql, 'key_usage', query),
-      differences: await readDifferences(sql, query),
-    }));
-    const data = merged(everywhere.map((one) => one.data), query);
-    return { ...query, data, totals: totalOf(data), differences: added(everywhere.map((one) => one.differences)) };
+  /** Over all tenants, with the margin; per key, `upstreamCredits + unsettledCredits` is the sum of the upstream's own ledger. */
+  async ofAll(query: ReportQuery): Promise<MarginReport> {
+    const databases = await this.work.inEveryControl((sql) => readClasses(sql, query));
+    const data = marginsOf(databases, query);
+    return { ...query, data, totals: totalOf(data), differences: differencesOf(databases.flat()) };
   }
 
   /** @throws AppError `not-found` */
   async call(tenant: TenantId, requestId: string): Promise<CallView> {
     return this.work.inTenant(tenant, async (sql) => {
       const records = await readRecords(sql, tenant, requestId);
-      const charged = chargedRecord(records);
-      return explainCall(requestId, records, charged === undefined ? null : await readCharge(sql, tenant, charged));
+      const charge = chargeOf(records);
+      const invoice = charge === null ? undefined : await invoiceOfCharge(sql, tenant, charge);
+      return explainCall(requestId, records, charge, invoice ?? null);
     });
   }
 }

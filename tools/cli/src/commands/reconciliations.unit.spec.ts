@@ -87,10 +87,10 @@ describe('weir usage and calls', () => {
   });
 
   it('calls show says why a call cost what it did', async () => {
-    answer = { requestId: 'req_1', at: '2026-11-01T00:00:00Z', endpoint: 'userid', key: 'platform', keyMode: 'shared', cache: 'miss', upstreamCredits: 1, unsettledCredits: 0, chargedCredits: 1, charge: { day: '2026-12-01', period: '2026-12', adjusts: '2026-11', invoice: { id: 'inv_1', number: 'INV-000007', status: 'final', lines: [{ line: 3, item: 'credits-adjustment', description: 'Credits of 2026-11' }] } }, attempts: [{ attempt: 1, state: 'settled', upstreamStatus: 200 }], why: 'Attempt 1: the upstream took 1 credit; you pay 1.' };
+    answer = { requestId: 'req_1', at: '2026-11-01T00:00:00Z', endpoint: 'userid', key: 'platform', keyMode: 'shared', cache: 'miss', upstreamCredits: 1, unsettledCredits: 0, chargedCredits: 1, charge: { day: '2026-12-01', period: '2026-12', adjusts: '2026-11' }, invoice: { id: 'inv_1', number: 'INV-000007', status: 'final', lines: [2, 3] }, attempts: [{ attempt: 1, state: 'settled', upstreamStatus: 200 }], why: 'Attempt 1: the upstream took 1 credit; you pay 1.' };
     const { out } = await weir(['calls', 'show', 'req_1', '-t', 'ten_1'], { env });
     expect(out).toContain('2026-12-01, adjusting 2026-11');
-    expect(out).toContain('INV-000007: Credits of 2026-11');
+    expect(out).toContain('INV-000007, lines 2 and 3');
     expect(out).toContain('the upstream took 1 credit; you pay 1.');
     expect(out).toMatch(/1 +settled/);
   });

@@ -54,10 +54,12 @@ const inWords = (differences: Readonly<Record<string, number>>): string =>
 
 const SUMS: Column[] = [['calls', 'calls'], ['upstream credits', 'upstreamCredits'], ['unsettled', 'unsettledCredits'], ['charged credits', 'chargedCredits']];
 
+const MARGIN: Column[] = [['margin', ({ marginCredits }: Json) => marginCredits ?? ' '], ['differs by', ({ total, differences }: Json) => (total === true ? ' ' : inWords(differences))]];
+
 /** The groups are the members of a row that are no sums; the last row is the total. */
 function columnsOf(report: Json): Column[] {
-  const sums = new Set(SUMS.map(([, member]) => member));
+  const sums = new Set([...SUMS.map(([, member]) => member), 'marginCredits', 'differences']);
   const members = Object.keys(report.data[0] ?? {}).filter((member) => !sums.has(member));
   const groups = members.map((member, i): Column => [member.replace(/([A-Z])/g, ' $1'), (row: Json) => (row.total === true ? (i === 0 ? 'total' : ' ') : row[member])]);
-  return [...groups, ...SUMS];
+  return [...groups, ...SUMS, ...(report.differences === undefined ? [] : MARGIN)];
 }
