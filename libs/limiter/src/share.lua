@@ -85,7 +85,11 @@ local slots, portion, all_read = {}, 32, false
 local function slot_number(n)
   if n > #slots and not all_read then
     local more = call('ZRANGE', base .. 'open', #slots, #slots + portion - 1, 'WITHSCORES')
-    for i = 1, #more, 2 do slots[#slots + 1] = { num(more[i + 1]), num(more[i]:match('^%d+')) * every } end
+    for i = 1, #more, 2 do
+      local first, second = more[i]:byte(1, 2)
+      -- nearly always one digit and a space
+      slots[#slots + 1] = { num(more[i + 1]), (second == 32 and first - 48 or num(more[i]:match('^%d+'))) * every }
+    end
     all_read = #more < 2 * portion
     portion = 256
   end

@@ -5,6 +5,7 @@ import { outstanding } from './outstanding';
 
 const TENANTS = 1_000;
 const LANES = 64;
+const FILL_TAKES = 6_000;
 const RATE = { capacity: 1_000_000, refillPerSecond: 1_000_000 };
 /** All that a plan can have. */
 const LIMITS: TenantLimits = {
@@ -36,10 +37,14 @@ export function bothSteps(url: string): BothSteps {
       step2: { keyId: 'key_shared', tenant, project: 'default', takeId, limits: key, share: { weight: 1 + (n % 3), priority: 'interactive' as const } },
     };
   };
-  const before = async () => void (await redis.flushall());
+  /** All of them want it by then, and nearly each has a slot: a call that is given one costs more than the others, and there are no more of these than the key gives. */
+  const before = (perMinute: number) => async () => {
+    await redis.flushall();
+    for (let n = 0; n < FILL_TAKES; n += LANES) await Promise.all(Array.from({ length: LANES }, (_, i) => store.takeKey(of(n + i, perMinute).step2)));
+  };
   const both = (perMinute: number): Side => ({
     name: `both steps, ${perMinute.toLocaleString('en')}/min`,
-    before,
+    before: before(perMinute),
     run: (seconds) =>
       outstanding(LANES, seconds, async (n) => {
         const { step1, step2 } = of(n, perMinute);
@@ -53,7 +58,7 @@ export function bothSteps(url: string): BothSteps {
       both(12_000),
       {
         name: 'the same, and what a refusal gives back',
-        before,
+        before: before(12_000),
         run: (seconds) =>
           outstanding(LANES, seconds, async (n) => {
             const { step1, step2 } = of(n, 12_000);
