@@ -1,6 +1,7 @@
 import { newId } from '@weir/kernel';
 import { mintToken } from '@weir/access';
 import type { Host } from '@weir/service-host';
+import { SERVICES, loginOf } from '@weir/tenancy';
 import { eventually, freshDatabase, startTestService, type TestDatabase } from '@weir/testing';
 import { Client } from 'pg';
 import { definition } from './index';
@@ -93,13 +94,27 @@ describe('a tenant', () => {
     expect(await ask('PUT', `/tenants/${id}/key-mode`, { body: { mode: 'shared' } })).toMatchObject({ status: 409, body: { code: 'key-mode-not-in-plan', allowed: ['byo'] } });
   });
 
-  it('shows a reviewer its schema, role, row security and grants, and nobody else in them', async () => {
+  it('R5 shows a reviewer its schema, owner, role, logins, row security with its rules, and grants, and nobody else in them', async () => {
     const { id, token } = await newTenant();
     const { body } = await ask('GET', `/tenants/${id}/isolation`, { token });
-    expect(body).toMatchObject({ placement: 'schema', role: { canLogin: false, superuser: false, bypassesRowSecurity: false }, others: [], migration: { missing: [] } });
-    expect(body.tables.every(({ rowSecurity }: { rowSecurity: string }) => rowSecurity === 'forced')).toBe(true);
-    await admin.query(`grant usage on schema ${body.schema} to public`);
-    expect((await ask('GET', `/tenants/${id}/isolation`, { token })).body.others).toEqual(['public']);
+    expect(body).toMatchObject({ placement: 'schema', owners: ['weir_migrator'], others: [], migration: { missing: [] } });
+    expect(body.role).toEqual({ name: body.schema, canLogin: false, superuser: false, bypassesRowSecurity: false, memberOf: [], members: ['weir_service'] });
+    expect(body.logins).toEqual(SERVICES.map((service) => ({ name: loginOf(service), superuser: false, bypassesRowSecurity: false })).sort((a, b) => (a.name < b.name ? -1 : 1)));
+    expect(body.tables.length).toBeGreaterThan(20);
+    for (const { name, rowSecurity, policies } of body.tables) {
+      expect({ name, rowSecurity, rules: policies.length > 0 }).toEqual({ name, rowSecurity: 'forced', rules: true });
+      // reading and writing, each rule names the tenant
+      for (const { using, check } of policies) expect(using ?? check).toMatch(/\(tenant_id = (weir\.)?tenant\(\)\)/);
+    }
+
+    const others = async () => (await ask('GET', `/tenants/${id}/isolation`, { token })).body.others;
+    await admin.query(`grant select (name) on ${body.schema}.projects to weir_metering`);
+    expect(await others()).toEqual(['weir_metering']);
+    await admin.query(`revoke select (name) on ${body.schema}.projects from weir_metering; grant usage on schema ${body.schema} to public`);
+    expect(await others()).toEqual(['public']);
+    await admin.query(`grant pg_read_all_data to ${body.schema}`);
+    expect((await ask('GET', `/tenants/${id}/isolation`, { token })).body.role.memberOf).toEqual(['pg_read_all_data']);
+    await admin.query(`revoke pg_read_all_data from ${body.schema}; revoke usage on schema ${body.schema} from public`);
   });
 });
 

@@ -12,7 +12,9 @@ import type { Column } from '../output';
 const OPERATION: Column[] = [['operation', 'id'], ['status', 'status'], ['tenant', 'tenantId'], ['detail', 'detail'], ['placement', 'tenant.placement'], ['created', 'createdAt'], ['finished', 'finishedAt']];
 const ISOLATION: Column[] = [
   ['placement', 'placement'], ['database', 'database'], ['schema', 'schema'], ['role', 'role.name'], ['may log in', 'role.canLogin'], ['superuser', 'role.superuser'],
-  ['bypasses row security', 'role.bypassesRowSecurity'], ['members', 'role.members'], ['tables', (body) => body.tables.length],
+  ['bypasses row security', 'role.bypassesRowSecurity'], ['rights of other roles', ({ role }) => (role.memberOf.length === 0 ? 'none' : role.memberOf)], ['owned by', 'owners'],
+  ['taken by', ({ logins }) => logins.map(({ name, superuser, bypassesRowSecurity }: Json) => `${name}${superuser === true || bypassesRowSecurity === true ? ' (past row security!)' : ''}`)],
+  ['tables', (body) => body.tables.length],
   ['row security', (body) => (body.tables.every((table: Json) => table.rowSecurity === 'forced') ? 'forced on all' : `off on ${body.tables.filter((table: Json) => table.rowSecurity !== 'forced').map((table: Json) => table.name)}`)],
   ['others with rights', (body) => (body.others.length === 0 ? 'nobody' : body.others)], ['migrations missing', (body) => (body.migration.missing.length === 0 ? 'none' : body.migration.missing)],
 ];
