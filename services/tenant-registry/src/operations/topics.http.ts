@@ -18,8 +18,8 @@ export class Topics {
   constructor(private readonly databases: readonly Sql[]) {}
 
   async state() {
-    const { tenants, reEmitting, events, seconds } = await relayLag(this.databases);
-    const lag = { tenants, reEmitting, events, seconds };
+    const { worst, ...total } = await relayLag(this.databases);
+    const lag = { ...total, furthestBehind: worst.map(({ tenant, ...behind }) => ({ tenantId: tenant, ...behind })) };
     return { data: TOPICS.map((topic) => ({ ...topic, reEmittable: reEmittable.includes(topic.name) })), nextCursor: null, lag };
   }
 

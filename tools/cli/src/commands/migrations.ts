@@ -6,7 +6,7 @@ import type { Column } from '../output';
 
 const STATUS: Column[] = [
   ['release', ({ release }) => release.join('\n')], ['schemas current', 'schemas.current'], ['schemas behind', 'schemas.behind'],
-  ['last run', ({ databases }) => databases.map(({ cluster, run }: Json) => `${cluster}: ${run === null ? 'none' : `${run.state}, ${run.done} of ${run.homes}`}`).join('\n')],
+  ['last run', ({ databases }) => databases.map(({ cluster, run }: Json) => `${cluster}: ${run === null ? 'none' : [`${run.state}, ${run.done} of ${run.homes}`, ...run.failed.map(({ home, detail }: Json) => `${home} failed: ${detail}`)].join('; ')}`).join('\n')],
 ];
 const PLAN: Column[] = [['database', 'cluster'], ['migration', 'migration'], ['schemas', 'homes']];
 const DRIFT: Column[] = [['database', 'cluster'], ['schema', 'home'], ['what', 'kind'], ['name', 'object'], ['expected', 'expected'], ['found', 'found']];

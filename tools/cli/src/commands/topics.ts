@@ -14,6 +14,7 @@ export const topics: Commands = (cli, act) =>
         const page = await api.get('/v1/topics');
         out.list(LIST, page);
         out.note(`not published yet: ${page.lag.events} events of ${page.lag.tenants} tenants, for ${page.lag.seconds.toFixed(1)} s; ${page.lag.reEmitting} tenants are being re-emitted`);
+        for (const { tenantId, events, seconds } of page.lag.furthestBehind as Json[]) out.note(`  ${tenantId}: ${events} events, ${seconds.toFixed(1)} s`);
       }))
       .command(
         're-emit',
