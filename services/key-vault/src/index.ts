@@ -15,6 +15,7 @@ import { OwnKmsKeyController } from './own-kms-key/own-kms-key.http';
 import { CreditWatch } from './platform-pool/credit-watch';
 import { DemandProjection } from './platform-pool/demand.projection';
 import { PlatformPool } from './platform-pool/platform-pool';
+import { poolMetrics } from './platform-pool/pool-metrics';
 import { seedPlatformKeys } from './platform-pool/seeding';
 import { Shredding } from './shredding/shredding';
 import { ShreddingController } from './shredding/shredding.http';
@@ -121,6 +122,7 @@ export const definition: ServiceDefinition<VaultConfig> = {
     const kmsKeyId = config.keyEncryption === 'kms' ? config.kmsKeyId : undefined;
     const transfers = new KeyTransfers({ envelope, dataKeys, tenants: tenantRotation, events, kmsKeyId });
     const ownKmsKeys = new OwnKmsKeys({ work, envelope, events, rotations, kms: kmsKeyId !== undefined });
+    poolMetrics(work, clock, runtime.metrics);
     new Gauge({
       name: 'weir_vault_data_keys',
       help: 'Data keys held in plaintext in memory',

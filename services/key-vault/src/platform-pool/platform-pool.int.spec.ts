@@ -131,6 +131,11 @@ describe("the platform's keys", () => {
     expect(forecast.perDay).toBeGreaterThan(11_000);
     expect(forecast.perDay).toBeLessThanOrEqual(12_000);
     expect(Date.parse(forecast.endsAt) - Date.now()).toBeLessThan(86_400_000);
+    const metrics = await (await fetch(`${vault.managementUrl}/metrics`)).text();
+    const gauge = (name: string) => Number(new RegExp(`^${name}\\{key="${body.id}"\\} (\\S+)$`, 'm').exec(metrics)?.[1]);
+    expect(gauge('weir_platform_key_credits_left')).toBe(forecast.left);
+    expect(gauge('weir_platform_key_credits_end_seconds')).toBeLessThan(86_400);
+    expect(gauge('weir_platform_key_credits_end_seconds')).toBeGreaterThan(0);
     // several looks later it has been said once
     const asked = forecast.askedAt;
     await until(async () => (await credits()).askedAt > asked);

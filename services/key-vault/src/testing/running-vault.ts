@@ -35,6 +35,7 @@ export interface Answered {
 /** A vault as its own process runs it, on the Postgres bus, with a relay beside it: for specs. */
 export interface RunningVault {
   readonly url: string;
+  readonly managementUrl: string;
   readonly bus: Bus;
   /** Every line it has logged. */
   logged(): string;
@@ -103,6 +104,7 @@ export async function startVault({ database, upstreamUrl, dataDir, environment =
 
   return {
     url: host.url,
+    managementUrl: host.managementUrl,
     bus,
     logged: () => lines.join(''),
     answered: () => answers.join('\n'),
