@@ -18,7 +18,7 @@ locals {
     key-vault        = "WEIR_POSTGRES_URL of login weir_key_vault"
     rate-limiter     = "WEIR_POSTGRES_URL of login weir_rate_limiter"
     upstream-fetcher = "WEIR_POSTGRES_URL of login weir_upstream_fetcher"
-    metering         = "WEIR_POSTGRES_URL of login weir_metering"
+    metering         = "WEIR_POSTGRES_URL of login weir_metering, WEIR_WEBHOOK_KEY of 64 hexadecimal digits"
     audit-ledger     = "WEIR_POSTGRES_URL of login weir_audit_ledger"
   }
   platform_keys = { for name in var.platform_keys : name => "Upstream key of the platform: named in WEIR_PLATFORM_KEY_SECRETS, the key vault takes it at its first boot" }

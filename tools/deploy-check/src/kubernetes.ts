@@ -57,11 +57,17 @@ export interface Resource {
   };
 }
 
+const OF_ONE: { readonly [service: string]: readonly string[] } = {
+  'tenant-registry': ['WEIR_POSTGRES_MIGRATOR_URL'],
+  // two replicas without it would each make a key of its own, and sign differently
+  metering: ['WEIR_WEBHOOK_KEY'],
+};
+
 /** Members of the Secrets that processes are told from: what components/external-secrets or an operator puts there. */
-const SECRETS: ReadonlyMap<string, readonly string[]> = new Map([
+const SECRETS: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
   ['weir-operator', ['WEIR_OPERATOR_TOKEN']],
   ['weir-migrate', ['WEIR_POSTGRES_ADMIN_URL']],
-  ...SERVICES.map((name) => [`weir-${name}`, name === 'tenant-registry' ? ['WEIR_POSTGRES_URL', 'WEIR_POSTGRES_MIGRATOR_URL'] : ['WEIR_POSTGRES_URL']] as const),
+  ...SERVICES.map((name) => [`weir-${name}`, ['WEIR_POSTGRES_URL', ...(OF_ONE[name] ?? [])]] as const),
 ]);
 
 const WORKLOADS = ['Deployment', 'Job', 'StatefulSet'];

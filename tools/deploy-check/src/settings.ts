@@ -24,7 +24,7 @@ const SETTINGS: ReadonlyMap<string, Settings<unknown>> = new Map<string, Setting
 ]);
 
 // optional, or with a default that suits one machine: a deployment has to say them wherever they are known
-const TO_BE_SAID = ['WEIR_KAFKA_BROKERS', 'WEIR_KMS_KEY_ID', 'WEIR_OPERATOR_TOKEN', 'WEIR_REDIS_URL', 'WEIR_UPSTREAM_URL'];
+const TO_BE_SAID = ['WEIR_KAFKA_BROKERS', 'WEIR_KMS_KEY_ID', 'WEIR_OPERATOR_TOKEN', 'WEIR_REDIS_URL', 'WEIR_UPSTREAM_URL', 'WEIR_WEBHOOK_KEY'];
 
 const variablesOf = (settings: Settings<unknown>): string[] => (Object.values(settings) as Setting<unknown>[]).map(({ variable }) => variable);
 
