@@ -9,7 +9,7 @@ import { startSimulator, type Simulator } from '@weir/tiklive-simulator';
 import { startFetcherProcess, type FetcherProcess } from './testing/fetcher-process';
 import { startFetcher, type RunningFetcher, type SpecTenant } from './testing/running-fetcher';
 
-const CALLS = 600;
+const CALLS = 400;
 /** As a steady load of 500 calls a second comes. */
 const EVERY_MS = 2;
 
@@ -48,6 +48,9 @@ describe('a fetcher that ends under 500 calls a second', () => {
       WEIR_KEY_FILE: join(dataDir, 'key-encryption.key'),
       WEIR_LIMITER: 'memory',
       WEIR_UPSTREAM_URL: simulator.url,
+      // a busy machine is slow, and no outage
+      WEIR_HOLD_TIMEOUT_MS: '20000',
+      WEIR_UPSTREAM_TIMEOUT_MS: '20000',
     });
   }, 60_000);
   afterEach(() => ending.end('SIGKILL'));
@@ -84,7 +87,7 @@ describe('a fetcher that ends under 500 calls a second', () => {
     expect(code).toBe(0);
     const answered = seen.filter(({ is }) => is === 'answered');
     expect(answered.length).toBeGreaterThan(CALLS / 10);
-    expect(new Set(answered.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(answered.filter(({ status }) => status !== 200)).toEqual([]);
     // refused or ended before anything of an answer: nothing was done for it, so that it may be sent elsewhere
     const { held, settled } = await usage(answered.length);
     expect([held.length, settled.length, ledger().length - before]).toEqual([answered.length, answered.length, answered.length]);
@@ -115,13 +118,15 @@ interface Seen {
   /** `unsent`: nothing of an answer came, and the connection was refused or ended. */
   readonly is: 'answered' | 'unsent' | 'cut';
   readonly status?: number;
+  readonly body?: string;
 }
 
 function call(agent: Agent, url: string, token: string): Promise<Seen> {
   return new Promise((resolve) => {
     const outgoing = request(url, { agent, headers: { authorization: `Bearer ${token}` } }, (response) => {
-      response.resume();
-      response.on('end', () => resolve({ is: 'answered', status: response.statusCode ?? 0 }));
+      let body = '';
+      response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      response.on('end', () => resolve({ is: 'answered', status: response.statusCode ?? 0, body }));
       response.on('error', () => resolve({ is: 'cut' }));
     });
     outgoing.on('error', () => resolve({ is: 'unsent' }));

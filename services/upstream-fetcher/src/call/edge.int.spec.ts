@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintToken } from '@weir/access';
@@ -109,4 +110,32 @@ describe('the edge of the data plane', () => {
       expect(answer.headers.get('x-ratelimit-remaining')).toMatch(/^\d+$/);
     }
   });
+
+  it('has no use for bodies: one of 10 MB is not read into memory, and lengths that contradict each other are refused (G8, G9)', async () => {
+    const tenant = await fetcher.newTenant();
+    const head = `GET /tiklive/userid/?username=body_1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.token}\r\nConnection: close\r\n`;
+    const before = process.memoryUsage().arrayBuffers;
+    const large = await exchanged(fetcher.url, `${head}Content-Length: 10000000\r\n\r\n`, Buffer.alloc(10_000_000, 'x'));
+    expect(large).toMatch(/^HTTP\/1\.1 (200|4\d\d) /);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+    const smuggled = await exchanged(fetcher.url, `${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, Buffer.alloc(0));
+    expect(smuggled).toMatch(/^HTTP\/1\.1 400 /);
+    // nothing is left over on the connection that would be taken for another request
+    expect(smuggled.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+  });
 });
+
+/** As no client library would send it. */
+function exchanged(url: string, head: string, body: Buffer): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(Number(port), hostname);
+    socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
+    // the server may end the connection while the body is on its way
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(answer));
+    socket.write(head);
+    if (body.length > 0) socket.write(body);
+  });
+}
