@@ -37,6 +37,8 @@ export class UsageUpkeep {
 
   async once(signal: AbortSignal = new AbortController().signal): Promise<Kept> {
     const { work, tenants } = this.parts;
+    // lines of the upstream's account go with the records that they were compared with
+    await work.inControl((sql) => sql.query('delete from statement_lines where at < $1::date', [this.parts.kept.from()]));
     const kept: Kept = { made: 0, dropped: 0, deleted: 0 };
     const partitioned = await this.homes(kept);
     for (const tenant of tenants()) {
