@@ -167,7 +167,8 @@ describe('provisioning', () => {
     expect(steps).toBeGreaterThan(4);
     await Promise.all([there.end(), service.end()]);
     await eu.drop();
-  });
+    // a tenant is made some twenty times over, which a busy machine takes its time for
+  }, 120_000);
 
   it('applies a later release to every schema, once', async () => {
     const bundle = collectBundle();
