@@ -55,20 +55,23 @@ export async function runBuckets(
     for (const { order } of ofOne) keys.push(`${prefix}take:${order.member}`);
     groupArgs.push(spec, ofOne.length);
   }
-  const answers = (await runScript(redis, TAKE_BUCKETS, keys, [now, specs.size, ...specArgs, ...groupArgs])).split(' ');
+  const answers = (await runScript(redis, TAKE_BUCKETS, keys, [now, specs.size, ...specArgs, ...groupArgs])).split(',');
 
   const verdicts = new Array<Verdict | undefined>(orders.length);
   let next = 0;
   for (const { rule, orders: ofOne } of groups.values())
-    for (const { order, index } of ofOne) verdicts[index] = verdict(rule, order, answers[next++] ?? 'x');
+    for (const { order, index } of ofOne) verdicts[index] = verdict(rule, order, Number(answers[next++] ?? KNOWN));
   return verdicts;
 }
 
-function verdict(rule: BucketRule, { calls }: Order, answer: string): Verdict | undefined {
-  if (answer === 'x') return undefined;
-  const debtNs = Math.abs(Number(answer));
+/** What take-buckets.lua answers for a take that it leaves to take.lua. */
+const KNOWN = -(2 ** 53);
+
+function verdict(rule: BucketRule, { calls }: Order, answer: number): Verdict | undefined {
+  if (answer === KNOWN) return undefined;
+  const debtNs = answer < 0 ? -1 - answer : answer;
   const uses = [{ used: Math.ceil(debtNs / rule.everyNs), resetMicros: Math.ceil(debtNs / 1000) }];
-  return answer.startsWith('-')
+  return answer < 0
     ? { is: 'refused', by: rule, waitMicros: waitForBucket(rule, debtNs, calls), uses, shadowed: [] }
     : { is: 'admitted', uses, shadowed: [] };
 }

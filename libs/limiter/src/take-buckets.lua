@@ -4,8 +4,9 @@
 -- KEYS  of each group of takes on one bucket: the bucket, then the takes
 -- ARGV  2 number of specs, then five of each: capacity, everyNs, calls, ms to remember, the rest of a take's record after its end and 'open'
 --       then of each group: number of its spec, number of its takes
--- Answer, words: of each take the bucket's debt when it was admitted, '-' and the debt when it was refused, 'x' when its name is known: then
---       take.lua has to say.
+-- Answer, of each take a whole number: the bucket's debt when it was admitted, -1 less the debt when it was refused, -2^53 when its name is
+--       known: then take.lua has to say. Numbers, because making text of them would take a twentieth of all the time.
+local KNOWN = -9007199254740992
 local specs = {}
 for s = 1, num(ARGV[2]) do
   local w = 3 + (s - 1) * 5
@@ -24,17 +25,17 @@ for at = 3 + num(ARGV[2]) * 5, #ARGV, 2 do
   local debt = debt_at(bucket, spec.capacity, spec.every, true)
   local spent = false
   for take = k + 2, k + 1 + num(ARGV[at + 1]) do
-    local key, answer = KEYS[take], 'x'
+    local key, answer = KEYS[take], KNOWN
     if debt + spec.cost > spec.full then
-      if call('EXISTS', key) == 0 then answer = '-' .. text(debt) end
+      if call('EXISTS', key) == 0 then answer = -1 - debt end
     elseif call('SET', key, spec.take, 'PX', spec.take_ms, 'NX') then
       debt = debt + spec.cost
       spent = true
-      answer = text(debt)
+      answer = debt
     end
     answers[#answers + 1] = answer
   end
   if spent then write_bucket(bucket, debt, now, spec.every, spec.bucket_ms) end
   k = k + 1 + num(ARGV[at + 1])
 end
-return table.concat(answers, ' ')
+return answers
