@@ -77,6 +77,8 @@ export interface RunningFetcher {
   }): Promise<SpecTenant>;
   /** A key with that secret, sealed as the vault seals it. */
   newKey(secret: string, options?: Partial<UpstreamKeyState>): Promise<UpstreamKeyState>;
+  /** Its next version in its place, the one before draining; as the vault says it once the new one was taken. */
+  rotateKey(key: UpstreamKeyState, secret: string): Promise<UpstreamKeyState>;
   removeKey(key: UpstreamKeyState): Promise<void>;
   changeKey(key: UpstreamKeyState, change: Partial<UpstreamKeyState>): Promise<void>;
   setCeiling(ceiling: Pick<KeyCeilingState, 'keyId' | 'perMinute' | 'burst' | 'concurrency'>): Promise<void>;
@@ -292,6 +294,15 @@ export async function startFetcher({
       };
       await publish(upstreamKeyState, id, key);
       return key;
+    },
+    async rotateKey(key, secret) {
+      const version = (key.active ?? 0) + 1;
+      const dataKey = await envelope.createDataKey(key.owner, UPSTREAM_KEY_PURPOSE, version);
+      const sealed = await envelope.seal({ ...upstreamKeyContext({ owner: key.owner, keyId: key.id, version }), plaintext: secret, dataKey });
+      const before = key.versions.map((one) => ({ ...one, state: 'draining' as const, drainUntil: Date.now() + 300_000 }));
+      const rotated: UpstreamKeyState = { ...key, active: version, versions: [...before, { version, state: 'active', drainUntil: null, ...sealedKeyMembers(sealed, dataKey) }] };
+      await publish(upstreamKeyState, key.id, rotated);
+      return rotated;
     },
     removeKey: ({ id }) => publish(upstreamKeyState, id, null),
     changeKey: (key, change) => publish(upstreamKeyState, key.id, { ...key, ...change }),
