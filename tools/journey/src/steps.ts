@@ -190,13 +190,18 @@ export function journeySteps(journey: () => Journey): void {
     await eventually(async () => expect((await journey().call(byo, 'resumed')).status).toBe(200));
   });
 
-  it('G6 refuses a revoked token within 5 s', async () => {
+  it('G6 refuses a revoked token within 5 s, whichever replica is asked', async () => {
     const shared = journey().of('shared');
     const { body } = await journey().operator('POST', `/v1/tenants/${shared.id}/tokens`, { body: { role: 'member', label: 'short' } });
     const short = { id: shared.id, token: body.token as string };
     await eventually(async () => expect((await journey().call(short, 'whose.key.shared')).status).toBe(200));
     expect((await journey().operator('DELETE', `/v1/tenants/${shared.id}/tokens/${body.id}`)).status).toBe(204);
-    await eventually(async () => expect((await journey().call(short, 'whose.key.shared')).status).toBe(401), 5_000);
+    // the edge gives each replica its turn
+    const inTurn = async () => {
+      for (let n = 0; n < 6; n++) expect((await journey().call(short, 'whose.key.shared')).status).toBe(401);
+    };
+    await eventually(inTurn, 5_000);
+    await inTurn();
   });
 
   it('describes itself: one OpenAPI 3.1 document with the routes of every service', async () => {
