@@ -64,11 +64,13 @@ export const keys: Commands = (cli, act) =>
         (o) =>
           o
             .option('label', { type: 'string', describe: 'What to call it' })
+            .option('upstream', { type: 'string', describe: 'Of which upstream it is, by the id of its catalog; the first one unless said otherwise' })
+            .option('weight', { type: 'number', implies: 'platform', describe: "How often one of the platform's comes first; 1 unless said otherwise" })
             .example('$0 keys add --platform --label main < key.txt', '')
             .example('$0 keys add -t acme', 'and type it'),
         act(async (context, argv) => {
           const key = await secret(context);
-          judged(context, await context.api.post(await pathOf(context, argv), { body: { key, label: argv.label } }));
+          judged(context, await context.api.post(await pathOf(context, argv), { body: { key, label: argv.label, upstream: argv.upstream, weight: argv.weight } }));
         }),
       )
       .command('rotate <key>', 'Hand in its successor; calls in flight finish on the old version', (o) => keyArgument(o), act(async (context, argv) => {
