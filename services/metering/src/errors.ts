@@ -48,4 +48,5 @@ export const deliveryNotFound = () => notFound('delivery');
 export const webhookAddressRefused = (why: string) => invalid(`The url of a webhook ${why}.`);
 export const tooManyWebhooks = (most: number) => new AppError('too-many-webhooks', 'conflict', `A tenant has at most ${most} webhooks. Remove one first.`);
 
-export const conflict = (code: string, message: string) => new AppError(code, 'conflict', message);
+export const statementOfAnotherKey = (source: string, keyId: string) =>
+  new AppError('statement-of-another-key', 'conflict', `There are lines under the name ${source} already, and not of the key ${keyId}. Take another name.`);

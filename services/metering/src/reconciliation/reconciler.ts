@@ -1,6 +1,5 @@
-import { PLATFORM, isTransient, parseId, sleep, type Clock } from '@weir/kernel';
+import { PLATFORM, fact, isTransient, parseId, sleep, type Clock } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
-import { fact } from '@weir/kernel';
 import { attemptsIn } from './attempts';
 import { compare, type Compared, type Finding, type Span } from './compare';
 import { put, type HoldDecisions } from './decide';

@@ -1,6 +1,6 @@
-import { conflict } from '../errors';
 import { notFound } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
+import { statementOfAnotherKey } from '../errors';
 import type { Line } from './compare';
 import { listReconciliations, openCounts, readReconciliation, type Reconciliation } from './reconciliations';
 import type { Statement } from './reconciliations.http';
@@ -37,7 +37,7 @@ export class ReconciliationService {
     return this.work.inControl(async (sql) => {
       await ensureSource(sql, source, keyId);
       const known = (await sources(sql)).find((one) => one.source === source);
-      if (known?.keyId !== keyId) throw conflict('statement-of-another-key', `There are lines under the name ${source} already, and not of the key ${keyId}. Take another name.`);
+      if (known?.keyId !== keyId) throw statementOfAnotherKey(source, keyId);
       await keepLines(sql, source, lines.map(toLine));
       await readSoFar(sql, source, lines.at(-1)?.line ?? 0, covers === undefined ? undefined : Date.parse(covers.to));
       if (covers !== undefined) await sql.query('update statement_sources set covers_from = $2 where source = $1', [source, covers.from]);

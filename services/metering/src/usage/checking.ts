@@ -47,11 +47,7 @@ export class RollupChecks {
   /** @param from UTC day; all that is kept when unset. What differs is an event of the tenant's log and in the metrics. */
   async check(tenantId: TenantId, from?: string): Promise<Check> {
     const { work, clock, onChecked } = this.parts;
-    const check = await work.inTenant(tenantId, async (sql) => {
-      const found = await this.find(sql, tenantId, from);
-      // a batch between the two halves of a look would be a difference: what differs is looked at once more with nobody writing
-      return found.rows === 0 ? found : (await lockUsage(sql, tenantId), this.find(sql, tenantId, from));
-    });
+    const check = await work.inTenant(tenantId, (sql) => this.find(sql, tenantId, from));
     if (check.rows > 0) {
       const digest = createHash('sha256').update(JSON.stringify(check.shown)).digest('hex').slice(0, 16);
       const tables = [...new Set(check.shown.map(({ table }) => table))];
@@ -69,7 +65,7 @@ export class RollupChecks {
       await lockUsage(sql, tenantId);
       const { rows } = await sql.query<{ from: string | null }>(`select to_char(open_from, 'YYYY-MM-DD') as from from books where tenant_id = $1`, [tenantId]);
       const before = await this.find(sql, tenantId, rows[0]?.from ?? undefined);
-      const keys = await rebuildSums<KeySums>(sql, tenantId, before.from);
+      const keys = await rebuildSums<KeySums>(sql, tenantId, { from: before.from, keptFrom: this.parts.kept.wholeFrom() });
       await put(sql, tenantId, fact('usage.rebuilt', { from: before.from, rows: before.rows }), `${clock()}`, clock());
       await work.leaveTenant(sql);
       await replaceKeyUsage(sql, tenantId, before.from, keys);
@@ -80,8 +76,8 @@ export class RollupChecks {
   }
 
   private async find(sql: Sql, tenantId: TenantId, asked: string | undefined): Promise<Check> {
-    const kept = this.parts.kept.wholeFrom();
-    const from = asked === undefined || asked < kept ? kept : asked;
-    return { tenantId, from, ...(await findDrift(sql, tenantId, from)) };
+    const keptFrom = this.parts.kept.wholeFrom();
+    const from = asked === undefined || asked < keptFrom ? keptFrom : asked;
+    return { tenantId, from, ...(await findDrift(sql, tenantId, { from, keptFrom })) };
   }
 }

@@ -40,7 +40,7 @@ const partitions = async (home: string): Promise<string[]> => {
 const recordsOf = async (tenant: TenantId): Promise<number> =>
   (await database.work.inTenant(tenant, (sql) => sql.query<{ n: number }>('select count(*)::int as n from usage_events'))).rows[0]?.n ?? NaN;
 const charged = async (tenant: TenantId) => (await new UsageService(database.work).ofTenant(tenant, { from: '2020-01-01', to: '2099-12-31', groupBy: [], mode: 'all' })).totals.chargedCredits;
-const drift = (tenant: TenantId) => database.work.inTenant(tenant, (sql) => findDrift(sql, tenant, '2020-01-01'));
+const drift = (tenant: TenantId) => database.work.inTenant(tenant, (sql) => findDrift(sql, tenant, { from: '2020-01-01', keptFrom: '2020-01-01' }));
 
 describe('the months of records', () => {
   it('are partitions in the pooled schema, made before they come, and nobody reaches one past its parent', async () => {

@@ -8,6 +8,7 @@ import { daysOf } from '../period';
 import { countQuota } from '../quota/quota';
 import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
 import { held, released, served, settled } from '../testing/samples';
+import { RollupChecks } from './checking';
 import { KeptMonths } from './kept-months';
 import { UsageLedger } from './ledger';
 import { CLASSES, type MarginRow } from './margin';
@@ -49,6 +50,7 @@ const closedMonth = async (tenant: TenantId, month: string, now: number) => {
   await database.work.inTenant(tenant, (sql) => closePeriod(sql, tenant, month, now));
   return { body: (await usage.ofTenant(tenant, { ...EVER, to: daysOf(month).before, groupBy: ['day'] })).data };
 };
+const quotaOf = (tenant: TenantId, now: number) => database.work.inTenant(tenant, (sql) => countQuota(sql, tenant, now));
 const ingest = (...records: Usage[]) => consumer.ingest(batch(records));
 const totals = async (tenant: TenantId) => (await usage.ofTenant(tenant, EVER)).totals;
 const overdue = (afterMs = -1_000) => new UnsettledHolds(database.work, ledger, afterMs, (error) => fail(error)).find();
@@ -64,7 +66,7 @@ const saidQuota = async (tenant: TenantId): Promise<unknown> => {
   return rows[0] === undefined ? undefined : JSON.parse(rows[0].body);
 };
 
-const drift = (tenant: TenantId) => database.work.inTenant(tenant, (sql) => findDrift(sql, tenant, '2020-01-01'));
+const drift = (tenant: TenantId) => database.work.inTenant(tenant, (sql) => findDrift(sql, tenant, { from: '2020-01-01', keptFrom: '2020-01-01' }));
 
 describe('counting usage', () => {
   it('M1 the same usage a hundred times, on another partition and 40 days later, is counted once', async () => {
@@ -161,6 +163,12 @@ describe('counting usage', () => {
     ]);
     expect((await usage.call(tenantId, doubtful.requestId)).charge).toEqual({ day: '2026-12-03', period: '2026-12', adjusts: '2026-10' });
     expect(await drift(tenantId)).toEqual({ rows: 0, shown: [] });
+
+    const [quota, keys] = [await quotaOf(tenantId, december), await byKey(tenantId)];
+    const checks = new RollupChecks({ work: database.work, clock: () => december, kept: new KeptMonths(() => december, 25), tenants: () => [], onChecked: () => undefined, onError: fail });
+    expect(await checks.rebuild(tenantId)).toMatchObject({ from: '2026-11-01', rows: 0 });
+    expect([await quotaOf(tenantId, december), await byKey(tenantId)]).toEqual([quota, keys]);
+    expect(await checks.check(tenantId)).toMatchObject({ from: '2024-12-01', rows: 0 });
     await expect(closedMonth(tenantId, '2026-12', december)).rejects.toMatchObject({ code: 'period-open' });
   });
 

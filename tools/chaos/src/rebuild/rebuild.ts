@@ -76,7 +76,7 @@ export async function countAndRebuild({ work, admin, tenant, records, random, pr
   return {
     invariants: [
       invariant('M9 the sums are what the records add up to, as they were counted', check.rows === 0, check.shown),
-      invariant('a row that is not is found, and on the record', found.rows === 2 && (await eventsOf(admin, tenant)).includes('usage.drift-found'), found),
+      invariant('a row that is not is found, and on the record', found.rows > 0 && (await eventsOf(admin, tenant)).includes('usage.drift-found'), found),
       invariant('M9 made anew from the records they are exactly the same: by hour, by day, by key, of the quota', JSON.stringify(after) === JSON.stringify(before), { before, after }),
     ],
     figures: {
