@@ -13,7 +13,7 @@ const QUOTA_UNIT: Record<Standing['unit'], string> = {
  * headers.
  */
 export function rateLimitHeaders(standings: readonly Standing[], nowMs: number): Record<string, string> {
-  const nearest = [...standings].sort((a, b) => share(a) - share(b) || b.resetMs - a.resetMs)[0];
+  const nearest = nearestOf(standings);
   if (!nearest) return {};
   return {
     'RateLimit-Policy': standings.map(policy).join(', '),
@@ -24,6 +24,17 @@ export function rateLimitHeaders(standings: readonly Standing[], nowMs: number):
     'X-RateLimit-Reset': String(Math.ceil((nowMs + nearest.resetMs) / 1000)),
     'X-RateLimit-Resource': nearest.name,
   };
+}
+
+/** The first of those with the least left; of equals, the one that takes longest. */
+function nearestOf(standings: readonly Standing[]): Standing | undefined {
+  let nearest = standings[0];
+  for (const one of standings) {
+    if (nearest === undefined) break;
+    const nearer = share(one) - share(nearest) || nearest.resetMs - one.resetMs;
+    if (nearer < 0) nearest = one;
+  }
+  return nearest;
 }
 
 /** The value of `Retry-After`: whole seconds, rounded up, so that the call is not too early. */

@@ -49,7 +49,7 @@ function judgeBody(catalog: Catalog, endpoint: Endpoint, body: Buffer): Verdict 
     return unintelligible('not JSON');
   }
   if (saysOutOfCredits(catalog, 200, parsed)) return { is: 'depleted' };
-  if (MAY_POISON.some((text) => body.includes(text)) && poisons(parsed)) return unintelligible('a member called __proto__');
+  if (mayPoison(body) && poisons(parsed)) return unintelligible('a member called __proto__');
   const wrong = checkShape(endpoint, parsed);
   const [first] = wrong;
   if (first !== undefined) return unintelligible(`${first.path} should be ${first.expected} and is ${first.found}`, wrong);
@@ -59,7 +59,8 @@ function judgeBody(catalog: Catalog, endpoint: Endpoint, body: Buffer): Verdict 
 const unintelligible = (why: string, mismatches: readonly Mismatch[] = []): Verdict => ({ is: 'unintelligible', why, mismatches });
 
 /** The member's name in the text, plain or with an escape somewhere in it: only then the whole body is walked. */
-const MAY_POISON = ['__proto__', '\\u005f', '\\u005F', '\\u0070', '\\u0072', '\\u006f', '\\u006F', '\\u0074'];
+const mayPoison = (body: Buffer): boolean => body.includes('__proto__') || (body.includes('\\u00') && ESCAPED.some((text) => body.includes(text)));
+const ESCAPED = ['\\u005f', '\\u005F', '\\u0070', '\\u0072', '\\u006f', '\\u006F', '\\u0074'];
 
 /** Whether any object has a member `__proto__`, which sets a prototype in whoever copies it carelessly. No recursion: depth is the sender's. */
 function poisons(parsed: unknown): boolean {

@@ -8,13 +8,11 @@ export interface Weir extends WeirReady {
   stop(): Promise<void>;
 }
 
-/** As k8s/base runs the fetcher's Node. */
-const NODE_FLAGS = ['--max-semi-space-size=32'];
-
 /** A fetcher in a process of its own. */
 export async function startWeir(options: WeirOptions): Promise<Weir> {
   const child = fork(require.resolve('./weir-process'), [JSON.stringify(options)], {
-    execArgv: [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), ...NODE_FLAGS, ...(process.env['WEIR_BENCH_NODE_FLAGS']?.split(' ') ?? [])],
+    // as it is shipped; flags for a try come from outside
+    execArgv: [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), ...(process.env['WEIR_BENCH_NODE_FLAGS']?.split(' ') ?? [])],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const ready = await message<WeirReady>(child);
