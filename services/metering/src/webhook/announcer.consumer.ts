@@ -23,6 +23,12 @@ export class WebhookAnnouncer {
     return this.announce(batch);
   }
 
+  /** A tenant's own keys: invalid, depleted, usable again. */
+  @Consumes(eventsTopic('upstream-key'), 'metering.webhooks-of-keys')
+  keys(@Payload() batch: readonly BusRecord[]): Promise<void> {
+    return this.announce(batch);
+  }
+
   private async announce(batch: readonly BusRecord[]): Promise<void> {
     for (const record of batch) {
       const event = fromRecord(record);

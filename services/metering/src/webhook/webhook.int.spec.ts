@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { stateTopic, type BudgetState } from '@weir/contracts';
-import type { TenantId } from '@weir/kernel';
+import { toRecord } from '@weir/bus';
+import { eventsTopic, stateTopic, type BudgetState } from '@weir/contracts';
+import { PLATFORM, newUuid, type TenantId } from '@weir/kernel';
 import { eventually } from '@weir/testing';
 import type { BudgetView } from '../budget/budget.service';
 import { startMetering, type MeteringService } from '../testing/metering-service';
@@ -123,6 +124,21 @@ describe('webhooks', () => {
     const listed = await call<{ data: object[] }>('GET', tenant, '/webhooks');
     expect(JSON.stringify(listed.body)).not.toContain('whsec_');
     expect(to('/thresholds')).toHaveLength(2);
+  });
+
+  it('F1 give notice of an own key that became invalid, once for each event, and never of another tenant, of the platform, or of what was before they were there', async () => {
+    const [{ tenant }, { tenant: neighbour }] = [await tenantWith('/keys'), await tenantWith('/keys-of-a-neighbour')];
+    const changed = (owner: TenantId, keyId: string, at = Date.now()) =>
+      toRecord({
+        id: newUuid(), type: 'upstream-key.status-changed', source: '/weir/key-vault', subject: `upstream-key/${keyId}`, time: new Date(at).toISOString(),
+        topic: eventsTopic('upstream-key'), key: `${owner}/upstream-key/${keyId}`, data: Buffer.from(JSON.stringify({ keyId, status: 'invalid', because: 'unauthorized' })),
+        tenantId: owner, schemaVersion: 1, position: 1, streamVersion: 1, actor: 'service:key-vault', causationId: null, correlationId: null, chainHash: undefined,
+      });
+    const own = changed(tenant, 'key_own');
+    await metering.bus.publish([changed(PLATFORM, 'key_platform'), changed(tenant, 'key_long_ago', Date.now() - 3_600_000), own, own, changed(neighbour, 'key_neighbour')]);
+    await eventually(() => expect(to('/keys-of-a-neighbour')).toHaveLength(1));
+    await eventually(async () => expect((await deliveries(tenant)).map(({ status }) => status)).toEqual(['delivered']));
+    expect(to('/keys').map(({ body }) => JSON.parse(body))).toMatchObject([{ type: 'upstream-key.status-changed', data: { keyId: 'key_own', status: 'invalid', because: 'unauthorized' } }]);
   });
 
   it('are tried again under the same id by the schedule, replayed on demand, and follow no redirection', async () => {

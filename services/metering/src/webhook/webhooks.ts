@@ -5,10 +5,12 @@ import { assertDeliverable } from './addresses';
 import type { WebhookSigner } from './signature';
 
 /** What a webhook can be told of. */
-export const WEBHOOK_TYPES = ['budget.threshold-crossed', 'budget.forecast-exceeded', 'invoice.finalized', 'invoice.credited'] as const;
+export const WEBHOOK_TYPES = ['budget.threshold-crossed', 'budget.forecast-exceeded', 'invoice.finalized', 'invoice.credited', 'upstream-key.status-changed'] as const;
 export type WebhookType = (typeof WEBHOOK_TYPES)[number];
 
 const MOST_WEBHOOKS = 10;
+/** What happened before a webhook was there is no news to it, also when topics are filled again. So far may the clocks of two services be apart. */
+const CLOCKS_APART_MS = 60_000;
 /** How long the secret before a rotation is signed with as well. */
 const OVERLAP_MS = 24 * 3_600_000;
 
@@ -143,9 +145,9 @@ export class Webhooks {
       const { rows } = await sql.query<{ id: string }>(
         `insert into webhook_deliveries (tenant_id, id, webhook_id, message_id, type, body, status, created_at, next_at)
          select $1, 'dlv_' || $2 || '_' || substr(id, 5), id, 'msg_' || $2, $3, $4, 'pending', $5, $5 from webhooks
-         where tenant_id = $1 and status = 'enabled' and $3 = any (types)
+         where tenant_id = $1 and status = 'enabled' and $3 = any (types) and created_at <= $6
          on conflict do nothing returning id`,
-        [tenant, event.id.replaceAll('-', ''), event.type, body, now],
+        [tenant, event.id.replaceAll('-', ''), event.type, body, now, Date.parse(event.time) + CLOCKS_APART_MS],
       );
       if (rows.length === 0) return;
       await this.work.leaveTenant(sql);
