@@ -23,6 +23,7 @@ export const reference200: Bench = {
         { title: 'second reads within six hours that were free, %', value: (resultOf) => resultOf(DAY)?.figures['second reads free, %'], atLeast: 100 },
         { title: "quoted credits of the night's jobs, off by %", value: (resultOf) => resultOf(DAY)?.figures['quoted credits off by, %'], atMost: 10 },
         { title: "quoted duration of the night's jobs, off by % (median)", value: (resultOf) => resultOf(DAY)?.figures['quoted duration off by, %'], atMost: 10 },
+        { title: "the night's jobs whose quoted duration was right within 10%, %", value: (resultOf) => resultOf(DAY)?.figures['durations within 10%, %'], atLeast: 90 },
       ],
       close: () => Promise.resolve(),
     });
@@ -59,6 +60,7 @@ function figuresOf(day: DayResult, keys: number, late: number): Record<string, n
     'worst job’s credits off by, %': 100 * worstCredits,
     'quoted duration off by, %': off[Math.floor(off.length / 2)] ?? NaN,
     'quoted duration off by, % (p90)': off[Math.floor(off.length * 0.9)] ?? NaN,
+    'durations within 10%, %': (100 * off.filter((percent) => percent <= 10).length) / off.length,
     'last job done, h': Math.max(...day.jobs.map(({ finishedAt }) => finishedAt % 86_400_000)) / 3_600_000,
   };
 }
