@@ -23,7 +23,7 @@ export const DROP = script('prelude.lua', 'sharing.lua', 'drop.lua');
 
 export type Arg = string | number;
 
-/** @throws AppError `limiter-unavailable` */
+/** Answers what the script does, an array's items with commas between. @throws AppError `limiter-unavailable` */
 export async function runScript(redis: Redis | Cluster, { sha, text }: Script, keys: readonly string[], args: readonly Arg[]): Promise<string> {
   try {
     const answer = await redis.evalsha(sha, keys.length, ...keys, ...args).catch((error: unknown) => {

@@ -4,7 +4,7 @@
 -- KEYS  1 the key's slot
 -- ARGV  2 name of the take  3 tenant  4 its id without the tenant  5 ticket, '' = none  6 weight in thousandths  7 priority  8 calls
 --       9 lease ms  10 ms to remember  11 capacity  12 everyNs  13 concurrency, '' = unlimited
--- Answer, words: verdict (0 admitted, 1 refused by the bucket, 2 by concurrency, 3 by the share, 4 paused, -2 the take was closed), microseconds to
+-- Answer: verdict (0 admitted, 1 refused by the bucket, 2 by concurrency, 3 by the share, 4 paused, -2 the take was closed), microseconds to
 --       wait (-1 = for ever), what it came by ('-' = nothing), busy weight, calls ahead, microseconds ahead, bucket's use and reset,
 --       calls in flight, then of a slot its priority and ticket ('-' = none).
 local WITHOUT_TICKET, AHEAD, AHEAD_CALM, LEAST_WAIT, SOONEST, MOST_WALKED = 250000, 1, 2, SECOND, 1000, 1000
@@ -18,7 +18,7 @@ local cost, full = calls * every, capacity * every
 local debt = debt_at(base .. 'bucket:key', capacity, every, true)
 local take_key = base .. 'take:' .. name
 local held = remembered(take_key)
-if held and not held.open then return '-2 0' end
+if held and not held.open then return { -2, 0 } end
 
 local at = now + skew
 if known and at < last then
@@ -271,5 +271,5 @@ if known then save_sharing() end
 save_sharers()
 
 local ahead, busy, reset = standing()
-return table.concat({ text(verdict), text(wait), by, text(busy), text(max(0, ceil(ahead * own - 1e-9))), text(reset), text(ceil(debt / every)),
-  text(ceil(debt / 1000)), text(in_flight), slot and slot.priority or '-', slot and slot.ticket or '-' }, ' ')
+return { verdict, wait, by, busy, max(0, ceil(ahead * own - 1e-9)), reset, ceil(debt / every), ceil(debt / 1000), in_flight,
+  slot and slot.priority or '-', slot and slot.ticket or '-' }

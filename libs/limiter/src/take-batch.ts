@@ -13,8 +13,13 @@ export async function runTakes(
   now: Arg,
 ): Promise<Verdict[]> {
   const keys = orders.map(({ order }) => base(order.slot));
-  const answers = (await runScript(redis, TAKE, keys, [now, ...takeArgs(orders)])).split(';');
-  return orders.map(({ order }, i) => verdict(order, answers[i] ?? ''));
+  const answers = (await runScript(redis, TAKE, keys, [now, ...takeArgs(orders)])).split(',').map(Number);
+  let next = 0;
+  return orders.map(({ order }) => {
+    const from = next;
+    next += 2 + 3 * order.rules.length;
+    return verdict(order, answers.slice(from, next));
+  });
 }
 
 /** Arguments of take.lua; equal specs are sent once. */
@@ -60,8 +65,7 @@ function ruleWords(rule: Rule): string {
 const seedArgs = (seed: Seed): Arg[] => (seed ? [seed.period, seed.count] : ['', '']);
 
 /** Reads take.lua's answer: verdict, microseconds to wait, then per rule whether its shadow fell, its use (a bucket's debt) and reset. */
-function verdict(order: Order, answer: string): Verdict {
-  const [code = 0, waitMicros = 0, ...numbers] = answer.split(',').map(Number);
+function verdict(order: Order, [code = 0, waitMicros = 0, ...numbers]: readonly number[]): Verdict {
   const uses = order.rules.map((rule, i): Use => {
     const [used = 0, resetMicros = 0] = [numbers[3 * i + 1], numbers[3 * i + 2]];
     return rule.kind === 'bucket' ? { used: Math.ceil(used / rule.everyNs), resetMicros: Math.ceil(used / 1000) } : { used, resetMicros };

@@ -14,14 +14,15 @@ export async function runShared(redis: Redis | Cluster, order: SharedOrder, base
 
 /** Reads share.lua's answer. */
 function verdict({ rules }: SharedOrder, answer: string): SharedVerdict {
-  const words = answer.split(' ');
+  const words = answer.split(',');
   const [code = 0, waitMicros = 0, , busyWeight = 0, calls = 0, resetMicros = 0, used = 0, bucketReset = 0, inFlight = 0] =
     words.map(Number);
   if (code === -2) return { is: 'closed' };
   const bucket: Use = { used, resetMicros: bucketReset };
   const uses = rules.length > 1 ? [bucket, { used: inFlight, resetMicros: 0 }] : [bucket];
   const share = { busyWeight, calls, resetMicros };
-  const [by, priority = '-', ticket = '-'] = [words[2], words[9], words[10]];
+  // a ticket may have commas in it
+  const [by, priority = '-', ticket] = [words[2], words[9], words.slice(10).join(',')];
   if (code === 4) return { is: 'paused', waitMicros, uses, share };
   if (code === 0) return { is: 'admitted', by: by === '-' ? undefined : (by as 'slot' | 'share' | 'free'), uses, share };
   return {

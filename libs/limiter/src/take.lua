@@ -6,7 +6,7 @@
 --         bucket field capacity everyNs shadow | window kind limit - shadow | slots - limit - shadow
 --       then of each take: number of its spec, name, cost in millionths, ticket ('' = none); where the spec has windows, also
 --         day, its count, month, its count: the ledger's word, '' = unknown
--- Answer of each, ';' between them: verdict (0 admitted, n = refused by rule n, -1 unknown ledger, -2 the take was closed, -3 the key is
+-- Answer, whole numbers, of each take: verdict (0 admitted, n = refused by rule n, -1 unknown ledger, -2 the take was closed, -3 the key is
 --       paused), microseconds to wait (-1 = for ever), then per rule: 1 when it would have refused in shadow mode, used (of a bucket its
 --       debt), microseconds until nothing of it is used (of a bucket 0: the debt says it).
 local specs = {}
@@ -202,19 +202,20 @@ local function step()
 end
 
 local answers = {}
+local function say(number) answers[#answers + 1] = number end
 at = 3 + num(ARGV[2])
 for k = 1, #KEYS do
   base, spec, name, cost, ticket = KEYS[k], specs[num(ARGV[at])], ARGV[at + 1], num(ARGV[at + 2]), ARGV[at + 3]
   local verdict, wait = step()
-  local answer = { text(verdict), text(wait) }
+  say(verdict)
+  say(wait)
   for n, rule in ipairs(spec.rules) do
     local use, reset = used[n], 0
     if rule.kind == 'window' then use, reset = used[n].count or 0, used[n].finish - now end
-    answer[#answer + 1] = shadowed[n] and '1' or '0'
-    answer[#answer + 1] = text(use)
-    answer[#answer + 1] = text(reset)
+    say(shadowed[n] and 1 or 0)
+    say(use)
+    say(reset)
   end
-  answers[k] = table.concat(answer, ',')
   at = at + (spec.windows and 8 or 4)
 end
-return table.concat(answers, ';')
+return answers
