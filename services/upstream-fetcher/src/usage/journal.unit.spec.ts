@@ -56,7 +56,7 @@ describe('the way to the bus', () => {
   });
 
   it('refuses after the bound, and releases a hold that the bus takes after all', async () => {
-    const { journal, publishes } = open(1);
+    const { journal, publishes } = open(50);
     await expect(journal.hold(record('a'), () => record('not a'))).rejects.toMatchObject({ code: 'not-accountable' });
     expect(publishes).toHaveLength(1);
     publishes[0]?.store();
