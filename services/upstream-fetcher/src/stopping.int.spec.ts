@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep } from '@weir/kernel';
 import type { UsageOf } from '@weir/contracts';
-import { eventually, freshDatabase, type TestDatabase } from '@weir/testing';
+import { eventually, freshDatabase, type ServiceProcess, startServiceProcess, type TestDatabase } from '@weir/testing';
 import { startSimulator, type Simulator } from '@weir/tiklive-simulator';
-import { startFetcherProcess, type FetcherProcess } from './testing/fetcher-process';
 import { startFetcher, type RunningFetcher, type SpecTenant } from './testing/running-fetcher';
 
 const CALLS = 400;
@@ -18,7 +17,7 @@ describe('a fetcher that ends under 500 calls a second', () => {
   let database: TestDatabase;
   let simulator: Simulator;
   let other: RunningFetcher;
-  let ending: FetcherProcess;
+  let ending: ServiceProcess;
   let tenant: SpecTenant;
   let user = 0;
   const dataDir = mkdtempSync(join(tmpdir(), 'weir-stopping-'));
@@ -40,7 +39,7 @@ describe('a fetcher that ends under 500 calls a second', () => {
   }, 60_000);
   beforeEach(async () => {
     tenant = await other.newTenant();
-    ending = await startFetcherProcess({
+    ending = await startServiceProcess('upstream-fetcher', {
       WEIR_BUS: 'postgres',
       WEIR_POSTGRES_URL: database.urlOf('upstream-fetcher'),
       WEIR_DATA_DIR: dataDir,
