@@ -40,6 +40,15 @@ describe('a migration', () => {
     expect(status).toMatchObject({ current: 0, run: { state: 'stopped', done: 0, failed: [{ home: schemaOf(canary), detail: 'division by zero' }] } });
   });
 
+  it('R9 goes to one schema first also where none of the named canaries would try it out, such as one of the pooled schema', async () => {
+    const shared = await newTenant('pooled');
+    const failing = nextRelease('select 1/0');
+    await expect(migrator(pool, failing).run({ canary: [shared] })).rejects.toMatchObject({ code: 'migration-failed', details: { failed: [{ detail: 'division by zero' }] } });
+    const [status] = await migrator(pool, failing).status();
+    expect(status).toMatchObject({ current: 0, run: { state: 'stopped', done: 0, failed: [{}] } });
+    expect(status?.run?.homes).toBeGreaterThan(1);
+  });
+
   it('is planned before it is run: what would be applied, to how many schemas', async () => {
     await newTenant();
     const next = nextRelease('create table planned (tenant_id text)');

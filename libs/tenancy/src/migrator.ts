@@ -35,7 +35,7 @@ export interface MigrationRun {
 }
 
 export interface RunOptions {
-  /** Who goes first: tenants by id, or how many. If one of them fails, the rest is left alone. */
+  /** Who goes first: tenants by id, or how many. If one of them fails, the rest is left alone. In a database where none of the named has a schema to bring up to date, one goes first all the same. */
   readonly canary?: readonly TenantId[] | number;
   readonly workers?: number;
   readonly lockTimeoutMs?: number;
@@ -128,7 +128,11 @@ function openRun(pool: Pool, schema: TenantSchema, behind: readonly string[], { 
 
 // one tenant's own schema is a better canary than the schema of thousands
 function canariesOf(behind: readonly string[], canary: readonly TenantId[] | number): string[] {
-  if (typeof canary !== 'number') return canary.map(schemaOf);
+  if (typeof canary !== 'number') {
+    const named = canary.map(schemaOf).filter((home) => behind.includes(home));
+    // one that is pooled, is up to date or lives in another database tries nothing out here, and the rest is not to go without a trial
+    return canary.length > 0 && named.length === 0 ? canariesOf(behind, 1) : named;
+  }
   const own = behind.filter((home) => home.startsWith('t_'));
   return (own.length > 0 ? own : behind.filter((home) => home !== POOLED)).slice(0, canary);
 }

@@ -51,6 +51,8 @@ async function run({ api, out }: Context, { canary, workers }: { canary: string;
   out.record(STATUS, status);
   const failed = status.databases.flatMap(({ run: one }: Json) => (one?.state === 'stopped' ? one.failed : []));
   if (failed.length > 0) throw new BadNews(`it stopped at ${failed.map(({ home, detail }: Json) => `${home}: ${detail}`).join('; ')}. What is done stays done; run again once the cause is gone`);
+  // a run that was cut off, say with its database, has no failed schema
+  if (status.schemas.behind > 0) throw new BadNews(`${status.schemas.behind} schemas are still behind: run again, it goes on where it was; the registry's log says why it ended`);
 }
 
 const goesOn = (status: Json): boolean => status.running === true;
