@@ -19,6 +19,8 @@ const LIMITS: TenantLimits = {
 
 export interface BothSteps {
   readonly sides: Side[];
+  /** The sides that are the two decisions and nothing else. */
+  readonly decisions: readonly string[];
   close(): Promise<void>;
 }
 
@@ -52,10 +54,11 @@ export function bothSteps(url: string): BothSteps {
         await store.takeKey(step2);
       }),
   });
+  const decisions = [both(200), both(12_000)];
   return {
+    decisions: decisions.map(({ name }) => name),
     sides: [
-      both(200),
-      both(12_000),
+      ...decisions,
       {
         name: 'the same, and what a refusal gives back',
         before: before(12_000),

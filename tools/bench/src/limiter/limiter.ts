@@ -20,7 +20,7 @@ export const limiter: Bench = {
     const four = processes(url);
     return {
       sides: [...bucket.sides, ...steps.sides, four],
-      gates: [ratioGate(bucket.batched, 1.9), ...steps.sides.map(({ name }) => cpuGate(name)), ...ratioOfBound(four.name)],
+      gates: [ratioGate(bucket.batched, 1.9), ...steps.decisions.map(cpuGate), ...ratioOfBound(four.name)],
       async close() {
         await bucket.close();
         await steps.close();
