@@ -95,9 +95,9 @@ local function correct_windows(base, take, cost)
   for _, kind in ipairs({ 'day', 'month' }) do
     local stored = take[kind] and call('GET', base .. kind)
     if stored then
-      local period, count = stored:match('(%d+) (%d+)')
-      if num(period) == take[kind] then
-        call('SET', base .. kind, period .. ' ' .. text(max(0, num(count) + cost - take[kind .. '-cost'])), 'KEEPTTL')
+      local period, count = struct.unpack('<dd', stored)
+      if period == take[kind] then
+        call('SET', base .. kind, struct.pack('<dd', period, max(0, count + cost - take[kind .. '-cost'])), 'KEEPTTL')
       end
     end
   end

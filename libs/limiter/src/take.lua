@@ -52,9 +52,9 @@ local function window(kind)
   local stored = call('GET', base .. kind)
   w = { period = period_at(kind) }
   if stored then
-    local period, count = stored:match('(%d+) (%d+)')
+    local period, count = struct.unpack('<dd', stored)
     -- a clock that was set back does not bring a used quota back
-    if num(period) >= w.period then w.period, w.count = num(period), num(count) end
+    if period >= w.period then w.period, w.count = period, count end
   end
   local arg = at + (kind == 'day' and 4 or 6)
   local seen = num(ARGV[arg])
@@ -158,7 +158,7 @@ local function spend(held, kept, due)
   for kind, w in pairs(windows) do
     if w.count then
       w.count = w.count + due
-      call('SET', base .. kind, text(w.period) .. ' ' .. text(w.count), 'PX', text(ceil((w.finish - now) / 1000) + SLACK_MS))
+      call('SET', base .. kind, struct.pack('<dd', w.period, w.count), 'PX', text(ceil((w.finish - now) / 1000) + SLACK_MS))
     end
   end
 end
