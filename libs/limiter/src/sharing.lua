@@ -49,8 +49,17 @@ local function save_sharers()
   end
 end
 
-local function tag_of(tenant) return num(call('ZSCORE', base .. 'ahead', tenant) or nil) end
+local tags = {}
+local function tag_of(tenant)
+  local tag = tags[tenant]
+  if tag == nil then
+    tag = num(call('ZSCORE', base .. 'ahead', tenant)) or false
+    tags[tenant] = tag
+  end
+  return tag or nil
+end
 local function set_tag(tenant, tag)
+  tags[tenant] = tag or false
   if tag then call('ZADD', base .. 'ahead', exact(tag), tenant) else call('ZREM', base .. 'ahead', tenant) end
 end
 
