@@ -3,7 +3,7 @@ import type { Catalog } from '@weir/upstream-catalog';
 import type { Verdict } from '../upstream-key/upstream-key';
 import type { AskBalance } from '../platform-pool/credit-watch';
 import type { Account, Attempts } from './attempts';
-import { describeCeiling, describeFloor, describeScope, describeTest, outcomeOf } from './report';
+import { describeCeiling, describeFloor, describeScope, describeTest, describeUnseen, outcomeOf } from './report';
 
 /** Tries a secret against the upstream: the cheapest call first, then, where it is accepted, one probe per scope. */
 export class Examiner {
@@ -29,8 +29,9 @@ export class Examiner {
         scopes.push(...found.scopes);
         checks.push(found.check);
       }
-      checks.push(describeFloor(await this.credits.ask(secret), this.credits.floor), describeCeiling(this.catalog));
-    }
+      checks.push(describeFloor(await this.credits.ask(secret), this.credits.floor));
+    } else checks.push(...describeUnseen(scopeProbes));
+    checks.push(describeCeiling(this.catalog));
     return { version: account.place.version, outcome, scopes, checks, at: this.clock() };
   }
 }

@@ -129,6 +129,10 @@ export function describeScope(call: OwnCall, answer: Answer | undefined): { scop
   };
 }
 
+/** What a key that failed its test call was not asked: named all the same, so that a report always has the same lines. */
+export const describeUnseen = (probes: readonly OwnCall[]): KeyCheck[] =>
+  [...probes.map(({ endpoint }) => `scope-${endpoint.proves?.scope ?? ''}`), 'credit-floor'].map((name) => unknown(name, 'Not looked at, since the test call failed.'));
+
 function inWords(answer: Answer): string {
   switch (answer.is) {
     case 'answered':

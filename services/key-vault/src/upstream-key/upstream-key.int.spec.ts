@@ -121,6 +121,7 @@ describe('handing in a key', () => {
       versions: [{ state: 'rejected', because: 'unauthorized' }],
       lastCheck: { outcome: 'unauthorized' },
     });
+    expect(['scope-download', 'credit-floor', 'rate-ceiling'].map((name) => check(answer, name)?.result)).toEqual(['unknown', 'unknown', 'passed']);
     expect(check(answer, 'key-known')).toMatchObject({
       result: 'failed',
       evidence: expect.stringContaining('answered 401'),

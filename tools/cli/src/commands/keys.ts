@@ -85,7 +85,11 @@ export const keys: Commands = (cli, act) =>
         await context.api.delete(await pathOf(context, argv, argv.key));
         context.out.note(`${argv.key} is destroyed`);
       }))
-      .command('quarantine <key>', "Let no call use one of the platform's keys", (o) => because(o), act(async (context, argv) => standing(context, argv, 'quarantine')))
+      .command('quarantine <key>', "Let no call use one of the platform's keys; says which tenants called with it of late", (o) => because(o), act(async (context, argv) => {
+        await standing(context, argv, 'quarantine');
+        // the drill's second half: who has to know
+        if (!context.out.json) touched(context, await context.api.get(`${platformPath(argv.key)}/touched`, { query: { hours: 24 } }));
+      }))
       .command('reinstate <key>', 'Let calls use it again', (o) => because(o), act(async (context, argv) => standing(context, argv, 'reinstate')))
       .command('weigh <key> <weight>', "How often one of the platform's keys comes first: 2 twice as often as 1", (o) =>
         keyArgument(o).positional('weight', { type: 'number', demandOption: true }),
