@@ -19,7 +19,7 @@ export class UsageConsumer {
   ) {}
 
   /** Each tenant's records are one transaction; a batch that comes again is counted once. */
-  @Consumes(USAGE_TOPIC, 'metering.usage', { maxBatch: 1_000 })
+  @Consumes(USAGE_TOPIC, 'metering.usage', { maxBatch: 2_000 })
   async ingest(@Payload() batch: readonly BusRecord[]): Promise<void> {
     const waiting = [...Map.groupBy(batch.map((record) => readUsage(record, this.kept)), (usage: Usage) => usage.tenantId)];
     const outcomes = await Promise.allSettled(Array.from({ length: LANES }, () => this.drain(waiting)));

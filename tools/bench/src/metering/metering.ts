@@ -5,7 +5,7 @@ import { copying, saving } from './others';
 import { plainTransactions } from './pgbench';
 
 /** Records a batch, of every side. */
-const BATCH = 1_000;
+const BATCH = 2_000;
 const FEW = 200;
 const MANY = 5_000;
 /** Transactions of a batch that the consumer does at once. */
