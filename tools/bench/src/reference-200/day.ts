@@ -1,7 +1,7 @@
 import type { Usage } from '@weir/contracts';
 import { PLATFORM, newId, sleep, type TenantId } from '@weir/kernel';
 import { tiklive, type Endpoint } from '@weir/upstream-catalog';
-import { checkItems, nothingShown, openSimulatedPath, patient, troubleOf, type Backlog, type Caller, type JobItem, type SimulatedPath } from '@weir/upstream-fetcher/testing';
+import { checkItems, nothingShown, openSimulatedPath, patient, troubleOf, type Backlog, type Caller, type JobItem, type SimulatedPath } from '@weir/upstream-fetcher/simulation';
 import { bodyOf } from './bodies';
 import { PRO, TRIAL, keyOf, seeded, watchers, type Watcher } from './population';
 import { SimulatedTime } from './simulated-time';
