@@ -6,7 +6,7 @@ import type { Bench, Result, Sample, Side } from '../bench';
 import { writeLog } from './exports';
 
 const MANY = 100_000;
-const FEW = 10_000;
+const FEW = 50_000;
 const WITHIN_SECONDS = 10;
 /** By which a verification of ten times as many events may be larger. */
 const FLAT_MIB = 40;
