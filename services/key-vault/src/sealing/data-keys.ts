@@ -127,10 +127,12 @@ export class DataKeys {
       [tenant, UPSTREAM_KEY_PURPOSE, this.maxSeals],
     );
     if (rows[0] !== undefined) return { dataKey: toDataKey(tenant, rows[0]) };
-    const newest = await sql.query<{ version: number }>(
-      'select coalesce(max(version), 0) as version from data_keys where tenant_id = $1 and purpose = $2',
-      [tenant, UPSTREAM_KEY_PURPOSE],
+    const newest = await sql.query<{ version: number; room: boolean }>(
+      'select version, seals < $3 and destroyed_at is null as room from data_keys where tenant_id = $1 and purpose = $2 order by version desc limit 1',
+      [tenant, UPSTREAM_KEY_PURPOSE, this.maxSeals],
     );
+    // made by somebody else since we looked for one with room
+    if (newest.rows[0]?.room === true) return this.take(sql, tenant);
     return { newest: newest.rows[0]?.version ?? 0, under: await ownKmsKey(sql, tenant) };
   }
 }
