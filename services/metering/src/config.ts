@@ -1,4 +1,6 @@
 import { choice, integer, optionalText, type Settings } from '@weir/service-host';
+import { z } from 'zod';
+import { SIGNING_KEY } from './webhook/signing-key';
 
 export interface MeteringConfig {
   readonly unsettledAfterMs: number;
@@ -31,7 +33,10 @@ export const settings: Settings<MeteringConfig> = {
   usageKeptMonths: integer('WEIR_USAGE_KEPT_MONTHS', 'Whole months before this one of which each record of usage is kept; sums and invoices are kept for ever', 25, { min: 2, max: 1_200 }),
   usageLargeRows: integer('WEIR_USAGE_PARTITION_ROWS', "From how many records on a tenant's own table of them is partitioned by month", 20_000_000, { min: 1 }),
   invoiceGraceMs: integer('WEIR_INVOICE_GRACE_MS', "How long after a month's end its invoices wait for late usage before they can be made final, ms", 3_600_000, { min: 0 }),
-  webhookKey: optionalText('WEIR_WEBHOOK_KEY', 'The key that the secrets of webhooks are computed from, 64 hexadecimal digits; the same for every replica'),
+  webhookKey: {
+    ...optionalText('WEIR_WEBHOOK_KEY', 'The key that the secrets of webhooks are computed from, 64 hexadecimal digits; the same for every replica'),
+    schema: z.string().regex(SIGNING_KEY, 'not 64 hexadecimal digits').optional(),
+  },
   webhookKeyFile: optionalText('WEIR_WEBHOOK_KEY_FILE', 'Where that key stands when it is not set, made with mode 0600 when missing; webhook.key in WEIR_DATA_DIR when unset'),
   webhookAddresses: choice('WEIR_WEBHOOK_ADDRESSES', 'Where webhooks may go: to https addresses of the public internet, or anywhere (for development alone)', ['public', 'any'], 'public'),
   webhooksEveryMs: integer('WEIR_WEBHOOKS_EVERY_MS', 'How often to look for deliveries that are due, ms', 500, { min: 10 }),

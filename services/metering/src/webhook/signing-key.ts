@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import { AppError } from '@weir/kernel';
 
 const BYTES = 32;
+/** As it stands in the setting and in the file. */
+export const SIGNING_KEY = /^[0-9a-f]{64}$/i;
 
 /**
  * The installation's key for webhooks: 32 bytes, as 64 hexadecimal digits in the setting, or in a file of mode 0600 that is made when it is
@@ -25,6 +27,6 @@ export function openSigningKey({ key, file }: { key: string | undefined; file: s
 }
 
 function parsed(hex: string, where: string): Buffer {
-  if (/^[0-9a-f]{64}$/i.test(hex)) return Buffer.from(hex, 'hex');
+  if (SIGNING_KEY.test(hex)) return Buffer.from(hex, 'hex');
   throw new AppError('bad-configuration', 'invalid', `bad configuration: ${where} must hold 64 hexadecimal digits`);
 }
