@@ -47,8 +47,6 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
       openCatalogs(config, undefined).map(({ catalog }) => catalog),
     );
     const keys = new KeysSeen(tables.ceilings, limiter, clock);
-    const raising = setInterval(() => void ceilings.raise().catch((error: unknown) => log.warn({ err: error }, 'key ceilings')), RAISE_EVERY_MS).unref();
-    onStop(() => clearInterval(raising));
 
     new Gauge({
       name: 'weir_key_ceiling_share',
@@ -80,6 +78,11 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
           { provide: UpstreamRefusals, useValue: refusals },
           { provide: DemandProjection, useValue: demand },
         ],
+      },
+      // once the ceilings are known
+      start: async () => {
+        const raising = setInterval(() => void ceilings.raise().catch((error: unknown) => log.warn({ err: error }, 'key ceilings')), RAISE_EVERY_MS).unref();
+        onStop(() => clearInterval(raising));
       },
     };
   },

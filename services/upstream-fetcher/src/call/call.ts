@@ -32,8 +32,10 @@ export interface CallRequest {
   readonly query: Query;
   /** How old an answer from the cache may be; undefined: as old as the catalog lets it be. */
   readonly maxAgeMs: number | undefined;
-  /** How long to be held instead of refused; the plan has the last word. */
+  /** How long to be held instead of refused; the plan has the last word, unless it is patient. */
   readonly maxWaitMs: number;
+  /** Held whatever the plan says of callers at the door: no client's connection waits with it. */
+  readonly patient?: boolean | undefined;
   /** Of an earlier refusal. */
   readonly ticket?: Ticket | undefined;
   /** Aborted when the caller has gone. */
@@ -104,7 +106,8 @@ export function createCall(parts: CallParts): DataPlane {
     // 3 admission
     const now = clock();
     const deadline = now + (request.timeoutMs ?? Infinity);
-    const waitUntil = now + Math.min(request.maxWaitMs, request.timeoutMs ?? Infinity, caller.plan.terms.maxWaitMs, LONGEST_WAIT_MS);
+    const ofPlan = request.patient === true ? Infinity : caller.plan.terms.maxWaitMs;
+    const waitUntil = now + Math.min(request.maxWaitMs, request.timeoutMs ?? Infinity, ofPlan, LONGEST_WAIT_MS);
     const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown, priority, ticket, gone, waitUntil, deadline });
     try {
       const answer =

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { within } from '@weir/kernel';
 import type { Redis } from 'ioredis';
 
 /** Step 4 between processes: whoever holds the lease of a thing fetches it; the others wait until it has landed. */
@@ -101,7 +102,7 @@ export function redisLeases({ redis, listener, prefix, onError }: RedisLeasesOpt
           const waitMs = Math.min(leftMs, until - Date.now());
           if (waitMs <= 0) return;
           // a holder that lives renews it before its end
-          const heard = await first(woken, waitMs);
+          const heard = await within(waitMs, woken).then(() => true, () => false);
           if (heard) return;
           woken = new Promise<void>((resolve) => (wake = resolve));
         }
@@ -117,15 +118,4 @@ export function redisLeases({ redis, listener, prefix, onError }: RedisLeasesOpt
       listener.disconnect();
     },
   };
-}
-
-/** Whether the promise came before the time was over. */
-async function first(promise: Promise<void>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
-  try {
-    return await Promise.race([promise.then(() => true), over]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

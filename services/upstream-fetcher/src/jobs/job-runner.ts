@@ -1,4 +1,3 @@
-import type { PlanState } from '@weir/contracts';
 import { newId, sleep, type Clock, type CommandContext, type ProjectId, type TenantId } from '@weir/kernel';
 import { pseudonymsOf } from '@weir/subjects';
 import type { Endpoint, Catalog } from '@weir/upstream-catalog';
@@ -150,6 +149,7 @@ export function createRunner(parts: RunnerParts): (turn: Turn, signal: AbortSign
         query: new URLSearchParams(item.query),
         maxAgeMs: job.maxAgeMs,
         maxWaitMs: LONGEST_WAIT_MS,
+        patient: true,
         priority: 'batch',
       },
       shown,
@@ -172,19 +172,8 @@ export function createRunner(parts: RunnerParts): (turn: Turn, signal: AbortSign
 
   function callerOf(tenantId: TenantId, { projectId, tokenId, mode, purpose }: JobToRun): Caller {
     const tenant = activeTenant(parts.tables, tenantId);
-    return { tenant, plan: patient(parts.tables.plan(tenant.plan)), tokenId, projectId: projectId as ProjectId, mode, purpose };
+    return { tenant, plan: parts.tables.plan(tenant.plan), tokenId, projectId: projectId as ProjectId, mode, purpose };
   }
-}
-
-const patientPlans = new WeakMap<PlanState, PlanState>();
-
-/** A job's calls are held as long as any may be, whatever the plan says of callers at the door: no client's connection waits with them. */
-export function patient(plan: PlanState): PlanState {
-  const known = patientPlans.get(plan);
-  if (known !== undefined) return known;
-  const made = { ...plan, terms: { ...plan.terms, maxWaitMs: LONGEST_WAIT_MS } };
-  patientPlans.set(plan, made);
-  return made;
 }
 
 type CallId = ReturnType<typeof newId<'req'>>;

@@ -1,5 +1,5 @@
 import type { Tables } from '../tables';
-import { rfc3339, utcDay, utcMonth, type Clock, type TenantId } from '@weir/kernel';
+import { AppError, rfc3339, utcDay, utcMonth, type Clock, type TenantId } from '@weir/kernel';
 import { tenantPolicies } from '@weir/limiter';
 import type { Catalog } from '@weir/upstream-catalog';
 import type { Caller } from '../call/access';
@@ -64,6 +64,13 @@ const NIGHT_ENDS_HOUR = 6;
 const SAMPLE = 200;
 const MOST_BACKLOGS = 2_000;
 
+interface Queues {
+  /** Calls of the tenant's other jobs. */
+  readonly ahead: number;
+  /** Of other tenants. */
+  readonly beside: readonly Load[];
+}
+
 export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promise<Quote> {
   const { tables, catalog, clock } = parts;
   const jobPerMinute = (parts.concurrency * MINUTE_MS) / USUAL_LATENCY_MS;
@@ -74,14 +81,15 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
     const { hitPrice, coalescedPrice } = caller.plan.terms;
     const fresh = freshItems(items);
     const repeated = items.length - fresh.length;
+    const queues = queuesOf(caller, keys, await parts.backlogs(), now);
     // in what the job would take without the cache: an answer that is there now may be too old when its turn comes
-    const slowest = await finish(caller, keys, callsOf(fresh), now);
+    const slowest = finish(caller, keys, callsOf(fresh), queues, now);
     const hits = Math.round((await cached(caller, keys, fresh, maxAgeMs, now, slowest)) * fresh.length);
     const perItem = creditsOf(fresh) / Math.max(1, fresh.length);
     const atMost = items.reduce((sum, { endpoint, pages }) => sum + endpoint.credits * pages, 0);
     const expected = Math.round((fresh.length - hits) * perItem + hits * hitPrice + repeated * coalescedPrice);
     const calls = (callsOf(fresh) * (fresh.length - hits)) / Math.max(1, fresh.length);
-    const finishesAt = await finish(caller, keys, calls, now);
+    const finishesAt = finish(caller, keys, calls, queues, now);
     const inTime = finishesAt !== undefined && finishesAt <= finishBy;
     return {
       items: items.length,
@@ -95,17 +103,21 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
     };
   };
 
-  async function finish(caller: Caller, keys: KeyChoice, calls: number, now: number): Promise<number | undefined> {
-    const owner = keys.owner;
-    const all = (await parts.backlogs()).filter((backlog) => backlog.keyOwner === owner);
+  /** What waits on the same keys: ahead of the job, and beside it. */
+  function queuesOf(caller: Caller, { owner }: KeyChoice, backlogs: readonly Backlog[], now: number): Queues {
+    const all = backlogs.filter((backlog) => backlog.keyOwner === owner);
     const ofMine = all.filter(({ tenantId }) => tenantId === caller.tenant.id);
     // its jobs run one after the other: what waits already is ahead
     const ahead = ofMine.reduce((sum, backlog) => sum + (backlog.from === undefined ? backlog.calls : 0), 0);
     // on keys of its own nobody else is ahead or beside it
     const others = owner === 'own' ? [] : all.filter(({ tenantId }) => tenantId !== caller.tenant.id).slice(0, MOST_BACKLOGS);
+    return { ahead, beside: others.flatMap(({ tenantId, calls, from }) => loadOf(tenantId, calls, from ?? now, now) ?? []) };
+  }
+
+  function finish(caller: Caller, keys: KeyChoice, calls: number, { ahead, beside }: Queues, now: number): number | undefined {
     const loads: [Load, ...Load[]] = [
       loadOf(caller.tenant.id, ahead + calls, now, now) ?? { queue: caller.tenant.id, from: now, calls: ahead + calls, weight: 1, perMinute: Infinity, leftToday: Infinity, perDay: Infinity },
-      ...others.flatMap(({ tenantId, calls, from }) => loadOf(tenantId, calls, from ?? now, now) ?? []),
+      ...beside,
     ];
     return finishOf(loads, rateOf(keys), now, now + WEEK_MS);
   }
@@ -128,8 +140,9 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
       const today = perDay - (used?.day === utcDay(now) ? used.dayCredits : 0);
       const month = perMonth - (used?.month === utcMonth(now) ? used.monthCredits : 0);
       return { queue: tenantId, from, calls, weight: terms.weight, perMinute: Math.min(bucket.refillPerSecond * 60, jobPerMinute), leftToday: Math.min(today, month), perDay: Math.min(perDay, month) };
-    } catch {
-      return undefined;
+    } catch (error) {
+      if (error instanceof AppError) return undefined;
+      throw error;
     }
   }
 

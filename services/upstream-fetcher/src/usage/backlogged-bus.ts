@@ -1,5 +1,5 @@
 import type { Bus, OutgoingRecord } from '@weir/bus';
-import { sleep } from '@weir/kernel';
+import { sleep, within } from '@weir/kernel';
 import type { Backlog } from './backlog';
 
 export interface BackloggedOptions {
@@ -65,15 +65,12 @@ export function backlogged({ bus, backlog, patienceMs, onError }: BackloggedOpti
   return {
     async publish(records) {
       if (away) return keep(records);
-      const over = new AbortController();
       try {
-        await Promise.race([bus.publish(records), sleep(patienceMs, over.signal).then(() => tooLate(over.signal))]);
+        await within(patienceMs, bus.publish(records));
       } catch (error) {
         if (!away) onError(new Error('the bus takes no usage records; they go to the backlog on the disk', { cause: error }));
         away = true;
         return keep(records);
-      } finally {
-        over.abort();
       }
     },
     get away() {
@@ -89,8 +86,4 @@ export function backlogged({ bus, backlog, patienceMs, onError }: BackloggedOpti
       await backlog.close();
     },
   };
-}
-
-function tooLate(signal: AbortSignal): void {
-  if (!signal.aborted) throw new Error('the bus did not answer in time');
 }

@@ -1,7 +1,7 @@
 import type { Usage } from '@weir/contracts';
 import { PLATFORM, newId, sleep, type TenantId } from '@weir/kernel';
 import { tiklive, type Endpoint } from '@weir/upstream-catalog';
-import { checkItems, nothingShown, openSimulatedPath, patient, troubleOf, type Backlog, type Caller, type JobItem, type SimulatedPath } from '@weir/upstream-fetcher/simulation';
+import { checkItems, nothingShown, openSimulatedPath, troubleOf, type Backlog, type Caller, type JobItem, type SimulatedPath } from '@weir/upstream-fetcher/simulation';
 import { bodyOf } from './bodies';
 import { PRO, TRIAL, keyOf, seeded, watchers, type Watcher } from './population';
 import { SimulatedTime } from './simulated-time';
@@ -175,7 +175,6 @@ const add = <K>(sums: Map<K, number>, name: K, credits: number): void => void su
 /** As a worker does: a few items at once, a limit waited for, whatever it is. */
 async function fetchAll(path: SimulatedPath, job: Waiting, random: () => number, counting: Counting): Promise<number> {
   const caller = callerOf(job.watcher);
-  const patientCaller = { ...caller, plan: patient(caller.plan) };
   const items = [...job.items];
   let charged = 0;
   const lane = async () => {
@@ -184,8 +183,8 @@ async function fetchAll(path: SimulatedPath, job: Waiting, random: () => number,
         const shown = nothingShown();
         try {
           await path.dataPlane.callFor(
-            patientCaller,
-            { requestId: newId('req'), path: item.endpoint.path, query: new URLSearchParams(item.query), maxAgeMs: undefined, maxWaitMs: LONGEST_WAIT_MS, priority: 'batch' },
+            caller,
+            { requestId: newId('req'), path: item.endpoint.path, query: new URLSearchParams(item.query), maxAgeMs: undefined, maxWaitMs: LONGEST_WAIT_MS, patient: true, priority: 'batch' },
             shown,
           );
           counting.calls++;
