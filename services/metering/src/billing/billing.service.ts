@@ -16,6 +16,9 @@ export interface BillingView extends TermsInForce {
   readonly version: number;
 }
 
+/** @throws AppError `stale-state` while the plan has not been heard of */
+export type Prices = (month: string, plan: PlanRef) => TermsInForce;
+
 export class BillingService {
   constructor(
     private readonly events: EventLog<EntitySql>,
@@ -46,19 +49,14 @@ export class BillingService {
     return this.view(tenant, state, version);
   }
 
-  /** @throws AppError `not-found`; `stale-state` while the tenant's plan has not been heard of */
-  async termsFor(tenant: TenantId, month: string): Promise<TermsInForce & { plan: PlanRef }> {
+  /** By month and by a plan that the tenant is or was on; an exception for the month comes before the plan. */
+  async pricesOf(tenant: TenantId): Promise<Prices> {
     const { state } = await this.load(tenant);
-    const { ref, terms } = this.planOf(tenant);
-    return { plan: ref, ...termsFor(month, state, terms) };
-  }
-
-  /** Of one plan that the tenant is or was on; an exception for the month comes before it. */
-  async termsOn(tenant: TenantId, month: string, { id, version }: PlanRef): Promise<TermsInForce> {
-    const plan = this.plans.get(`${id}@${version}`);
-    if (plan === undefined) throw staleState('A plan of that month is not known here yet. Try again in a moment.');
-    const { state } = await this.load(tenant);
-    return termsFor(month, state, plan.terms);
+    return (month, { id, version }) => {
+      const plan = this.plans.get(`${id}@${version}`);
+      if (plan === undefined) throw staleState('A plan of that month is not known here yet. Try again in a moment.');
+      return termsFor(month, state, plan.terms);
+    };
   }
 
   /** The version of the plan that the tenant is on, as the state topics tell it. */

@@ -1,6 +1,6 @@
 import { stateTopic, type BudgetState } from '@weir/contracts';
 import { append, publishStates } from '@weir/event-store';
-import { canonicalJson, type TenantId } from '@weir/kernel';
+import { canonicalJson, utcDay, type TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
 import { alarmsOf, standingOf, type Alarm, type BudgetStanding } from './alarms';
 import type { Budget } from './budget';
@@ -16,8 +16,7 @@ const READ = `
 
 /** How each budget of a tenant stands, in its transaction. */
 export async function readStandings(sql: Sql, tenant: TenantId, now: number): Promise<BudgetStanding[]> {
-  const day = new Date(now).toISOString().slice(0, 10);
-  const { rows } = await sql.query<Budget & { used: number }>(READ, [tenant, day]);
+    const { rows } = await sql.query<Budget & { used: number }>(READ, [tenant, utcDay(now)]);
   return rows.map(({ used, ...budget }) => standingOf(budget, used, now));
 }
 
@@ -31,7 +30,8 @@ export async function sayBudgets(sql: Sql, tenant: TenantId, now: number): Promi
     budgets: standings.map(({ budget: { budgetId, projectId, period, limitCredits, hard }, of, usedCredits }) => ({ budgetId, projectId, period, of, limitCredits, usedCredits, hard })),
   };
   if (canonicalJson(state) !== said) await publishStates(sql, [{ topic: TOPIC, key: tenant, body: state }]);
-  for (const standing of standings) for (const alarm of alarmsOf(standing)) await sayOnce(sql, tenant, standing, alarm, now);
+  const due = standings.flatMap((standing) => alarmsOf(standing).map(({ key, fact }) => ({ budgetId: standing.budget.budgetId, of: standing.of, key, fact })));
+  if (due.length > 0) await sayOnce(sql, tenant, due, now);
 }
 
 async function saidOf(sql: Sql, tenant: TenantId): Promise<string | undefined> {
@@ -39,14 +39,29 @@ async function saidOf(sql: Sql, tenant: TenantId): Promise<string | undefined> {
   return rows[0]?.body ?? undefined;
 }
 
-async function sayOnce(sql: Sql, tenant: TenantId, { budget: { budgetId }, of }: BudgetStanding, { key, fact }: Alarm, now: number): Promise<void> {
-  const { rowCount } = await sql.query('insert into budget_alarms (tenant_id, budget_id, of, alarm, at) values ($1, $2, $3, $4, $5) on conflict do nothing', [tenant, budgetId, of, key, now]);
-  if (rowCount === 0) return;
-  await append(sql, {
-    tenant,
-    stream: `budget-alarms/${budgetId}`,
-    expected: 'any',
-    events: [fact],
-    context: { actor: { type: 'service', id: 'metering' }, commandId: `${budgetId}/${of}/${key}`, at: now, action: 'budget alarm' },
-  });
+interface Due extends Alarm {
+  readonly budgetId: string;
+  /** The day or month. */
+  readonly of: string;
+}
+
+/** Those that have not been said in their period yet. */
+async function sayOnce(sql: Sql, tenant: TenantId, due: readonly Due[], now: number): Promise<void> {
+  const { rows } = await sql.query<{ budget_id: string; of: string; alarm: string }>(
+    `insert into budget_alarms (tenant_id, budget_id, of, alarm, at) select $1, *, $5 from unnest($2::text[], $3::text[], $4::text[])
+     on conflict do nothing returning budget_id, of, alarm`,
+    [tenant, due.map(({ budgetId }) => budgetId), due.map(({ of }) => of), due.map(({ key }) => key), now],
+  );
+  const fresh = new Set(rows.map((row) => `${row.budget_id}/${row.of}/${row.alarm}`));
+  for (const { budgetId, of, key, fact } of due) {
+    const commandId = `${budgetId}/${of}/${key}`;
+    if (!fresh.has(commandId)) continue;
+    await append(sql, {
+      tenant,
+      stream: `budget-alarms/${budgetId}`,
+      expected: 'any',
+      events: [fact],
+      context: { actor: { type: 'service', id: 'metering' }, commandId, at: now, action: 'budget alarm' },
+    });
+  }
 }

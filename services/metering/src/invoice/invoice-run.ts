@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { InvoicingEvent } from '@weir/contracts';
 import type { EntitySql } from '@weir/entities';
 import type { EventLog } from '@weir/event-store';
-import { newId, type CommandContext, type TenantId } from '@weir/kernel';
+import { newId, sleep, type CommandContext, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import { closePeriod } from '../books/books';
 import { monthBusy } from '../errors';

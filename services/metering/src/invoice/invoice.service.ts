@@ -3,12 +3,12 @@ import type { EntitySql } from '@weir/entities';
 import type { TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import type { BillingTerms } from '../billing/billing';
-import type { BillingService } from '../billing/billing.service';
+import type { BillingService, Prices } from '../billing/billing.service';
 import { exactly, fromMinor, minorOf, total } from '../billing/money';
 import { mixedCurrencies } from '../errors';
 import { dayBefore, daysOf } from '../period';
 import type { Priced } from './invoicing';
-import { adjustmentsIn, countDays, planChanges, type Adjustment } from './month';
+import { adjustmentOf, adjustmentsIn, countDays, countSeats, planChanges, type Adjustment } from './month';
 import { priceSegment, type Quantities } from './pricing';
 import { segmentsOf, type Segment } from './segments';
 
@@ -44,8 +44,9 @@ export class InvoiceService {
     const month = await this.count(tenant, period);
     const last = month.segments.at(-1);
     const plan = last?.plan ?? this.billing.planOf(tenant).ref;
-    const { source, terms } = await this.billing.termsOn(tenant, period, plan);
-    return { tenantId: tenant, status: 'preview', plan, model: terms.model, source, ...(await this.priced(tenant, period, month)) };
+    const prices = await this.billing.pricesOf(tenant);
+    const { source, terms } = prices(period, plan);
+    return { tenantId: tenant, status: 'preview', plan, model: terms.model, source, ...(await this.priced(tenant, period, month, prices)) };
   }
 
   /**
@@ -54,16 +55,16 @@ export class InvoiceService {
    * @throws AppError `stale-state` while one of the month's plans has not been heard of; `mixed-currencies`
    */
   async price(tenant: TenantId, period: string): Promise<Priced> {
-    return this.priced(tenant, period, await this.count(tenant, period));
+    return this.priced(tenant, period, await this.count(tenant, period), await this.billing.pricesOf(tenant));
   }
 
-  private async priced(tenant: TenantId, period: string, { segments, seats, adjustments }: Month): Promise<Priced> {
-    const lines = (await Promise.all(segments.map((segment) => this.lines(tenant, period, segment, segment.quantities)))).flat();
-    const adjusted = await Promise.all(adjustments.map((adjustment) => this.adjustmentLine(tenant, period, adjustment)));
+  private async priced(tenant: TenantId, period: string, { segments, seats, adjustments }: Month, prices: Prices): Promise<Priced> {
+    const lines = segments.flatMap((segment) => priceSegment(prices(period, segment.plan).terms, segment, segment.quantities));
+    const adjusted = await Promise.all(adjustments.map((adjustment) => this.adjustmentLine(tenant, period, adjustment, prices)));
     const all = [...lines, ...adjusted];
     const currencies = [...new Set(all.map(({ amount }) => amount.currency))];
     if (currencies.length > 1) throw mixedCurrencies(currencies);
-    const currency = currencies[0] ?? (await this.billing.termsFor(tenant, period)).terms.perCredit.currency;
+    const currency = currencies[0] ?? prices(period, this.billing.planOf(tenant).ref).terms.perCredit.currency;
     const credits = all.filter(({ item }) => item.startsWith('credits')).reduce((sum, { quantity }) => sum + BigInt(quantity), 0n);
     return {
       period,
@@ -78,18 +79,13 @@ export class InvoiceService {
     };
   }
 
-  private async lines(tenant: TenantId, period: string, segment: Segment, quantities: Quantities): Promise<InvoiceLine[]> {
-    const { terms } = await this.billing.termsOn(tenant, period, segment.plan);
-    return priceSegment(terms, segment, quantities);
-  }
-
   /** What the closed month would have cost more, had they been counted in its last days. */
-  private async adjustmentLine(tenant: TenantId, period: string, { month, credits, earlier }: Adjustment): Promise<InvoiceLine> {
+  private async adjustmentLine(tenant: TenantId, period: string, { month, credits, earlier }: Adjustment, prices: Prices): Promise<InvoiceLine> {
     const closed = await this.count(tenant, month);
     const last = closed.segments.at(-1);
     const { from, before } = daysOf(period);
     const plan = last?.plan ?? this.billing.planOf(tenant).ref;
-    const { terms } = await this.billing.termsOn(tenant, month, plan);
+    const { terms } = prices(month, plan);
     const ofMonth = last ?? (segmentsOf(month, [], plan)[0] as Segment);
     const counted = last?.quantities ?? { credits: 0n, seats: 0n, profiles: 0n };
     const cost = (more: bigint) =>
@@ -99,7 +95,7 @@ export class InvoiceService {
     const { currency } = terms.perCredit;
     return {
       item: 'credits-adjustment',
-      description: `Credits of ${month} that were counted after its invoice`,
+      description: adjustmentOf(month),
       from,
       to: dayBefore(before),
       quantity: credits.toString(),
@@ -120,7 +116,7 @@ export class InvoiceService {
       for (const [index, segment] of segments.entries())
         counted.push({ ...segment, quantities: await countDays(sql, tenant, { from: begin(index, segment.from), to: segment.to }) });
       const [first, last] = [segments[0], segments.at(-1)];
-      const seats = first === undefined || last === undefined ? 0n : (await countDays(sql, tenant, { from: first.from, to: last.to })).seats;
+      const seats = first === undefined || last === undefined ? 0n : await countSeats(sql, tenant, { from: first.from, to: last.to });
       return { segments: counted, seats, adjustments: await adjustmentsIn(sql, tenant, period) };
     });
   }

@@ -2,16 +2,19 @@ import type { PlanRef } from '@weir/contracts';
 import type { TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
 import { daysOf } from '../period';
+import { USAGE_LOCK } from '../usage/record-usage';
 import type { Quantities } from './pricing';
 import type { PlanChange, Segment } from './segments';
 
 /** Whose answers are profiles. */
 const PROFILE_ENDPOINTS = ['userinfo-by-username'];
 
+const SEATS = `select count(*) from seats where tenant_id = $1 and taken_on <= $3::date and coalesce(given_back_on, $2::date) >= $2::date`;
+
 const COUNT = `
   select coalesce(sum(charged_credits), 0)::text as credits,
          coalesce(sum(calls) filter (where endpoint = any ($4) and cache = 'miss' and status between 200 and 299 and difference = ''), 0)::text as profiles,
-         (select count(*) from seats where tenant_id = $1 and taken_on <= $3::date and coalesce(given_back_on, $2::date) >= $2::date)::text as seats
+         (${SEATS})::text as seats
   from usage_daily where tenant_id = $1 and mode = 'live' and adjusts = '' and day between $2::date and $3::date`;
 
 interface Counted {
@@ -27,6 +30,12 @@ export async function countDays(sql: Sql, tenant: TenantId, { from, to }: Pick<S
   return { credits: BigInt(credits), profiles: BigInt(profiles), seats: BigInt(seats) };
 }
 
+/** Seats taken on any of the days. */
+export async function countSeats(sql: Sql, tenant: TenantId, { from, to }: Pick<Segment, 'from' | 'to'>): Promise<bigint> {
+  const { rows } = await sql.query<{ count: string }>(SEATS, [tenant, from, to]);
+  return BigInt(rows[0]?.count ?? 0);
+}
+
 export async function chargedIn(sql: Sql, tenant: TenantId, month: string): Promise<bigint> {
   const { from, before } = daysOf(month);
   const { rows } = await sql.query<{ credits: string }>(
@@ -35,6 +44,9 @@ export async function chargedIn(sql: Sql, tenant: TenantId, month: string): Prom
   );
   return BigInt(rows[0]?.credits ?? 0);
 }
+
+/** How an invoice's line names the closed month that it adjusts: it is found by it. */
+export const adjustmentOf = (month: string): string => `Credits of ${month} that were counted after its invoice`;
 
 export interface Adjustment {
   /** The closed month that the credits are of. */
@@ -77,6 +89,6 @@ export async function planChanges(sql: Sql, tenant: TenantId): Promise<PlanChang
 
 /** Whether nobody is counting this tenant's usage now; until the transaction ends nobody will. Never waits: the log's head is held meanwhile. */
 export async function stopCounting(sql: Sql, tenant: TenantId): Promise<boolean> {
-  const { rows } = await sql.query<{ got: boolean }>('select pg_try_advisory_xact_lock(hashtextextended($1, 9)) as got', [tenant]);
+  const { rows } = await sql.query<{ got: boolean }>(`select pg_try_advisory_xact_lock(${USAGE_LOCK}) as got`, [tenant]);
   return rows[0]?.got === true;
 }

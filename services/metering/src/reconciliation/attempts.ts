@@ -1,4 +1,4 @@
-import type { TenantId } from '@weir/kernel';
+import { utcDay, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import { floorOf } from '../usage/event-time';
 import { rank } from '../usage/record-usage';
@@ -25,7 +25,7 @@ export interface Scope {
 /** Of all tenants, those in other databases too. */
 export async function attemptsIn(work: UnitOfWork, { from, to }: Span, { keyId, withTests }: Scope): Promise<Standing[]> {
   const active = await work.inEveryControl((sql) =>
-    sql.query<{ tenant_id: TenantId }>('select distinct tenant_id from key_usage where day between $1::date - 1 and $2::date + 1', [isoDay(from), isoDay(to)]),
+    sql.query<{ tenant_id: TenantId }>('select distinct tenant_id from key_usage where day between $1::date - 1 and $2::date + 1', [utcDay(from), utcDay(to)]),
   );
   const found: Standing[] = [];
   for (const tenant of new Set(active.flatMap(({ rows }) => rows.map((row) => row.tenant_id)))) {
@@ -34,5 +34,3 @@ export async function attemptsIn(work: UnitOfWork, { from, to }: Span, { keyId, 
   }
   return found;
 }
-
-const isoDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10);

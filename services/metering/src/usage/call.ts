@@ -4,6 +4,7 @@ import type { Sql } from '@weir/tenancy';
 import { callNotFound } from '../errors';
 import type { ChargedOn } from '../invoice/invoice-of-charge';
 import type { ChargeView } from './charge';
+import { ATTEMPT_STATES } from './record-usage';
 
 export interface CallRecord {
   kind: AttemptState | 'served' | 'reversed';
@@ -32,9 +33,7 @@ export interface CallRecord {
   difference: string | null;
 }
 
-/** Lowest first: an attempt stands where the highest of its records puts it. */
-const STATES = ['held', 'unsettled', 'not-taken', 'taken', 'released', 'settled'] as const;
-export type AttemptState = (typeof STATES)[number];
+export type AttemptState = (typeof ATTEMPT_STATES)[number];
 
 export interface AttemptView {
   readonly attempt: number;
@@ -119,7 +118,7 @@ export function explainCall(requestId: string, records: readonly CallRecord[], c
 }
 
 function explainAttempt(attempt: number, records: readonly CallRecord[]): AttemptView {
-  const state = STATES.findLast((one) => records.some(({ kind }) => kind === one)) ?? 'held';
+  const state = ATTEMPT_STATES.findLast((one) => records.some(({ kind }) => kind === one)) ?? 'held';
   const held = records.find((record) => record.kind === 'held');
   const decided = records.find((record) => record.kind === state && record.counts) ?? records.find((record) => record.kind === state);
   const known = decided ?? held;

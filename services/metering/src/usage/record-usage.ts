@@ -5,12 +5,18 @@ import type { Entry } from './entry';
 import type { KeySums } from './key-usage';
 import { DIMENSIONS, MEASURES, SUMS, addedTo } from './sums';
 
+/** Of the tenant that is the statement's first value: who holds it counts, and nobody else of this tenant. */
+export const USAGE_LOCK = 'hashtextextended($1, 9)';
+
 const FIRST = 5;
 const KEPT = ['counts', 'adjusts', ...OWN_NAMES, ...SHARED_NAMES];
 const OF_SHAPE = SHARED_NAMES.filter((name) => name !== 'day' && name !== 'hour');
 
+/** Lowest first: an attempt stands where the highest of its records puts it. */
+export const ATTEMPT_STATES = ['held', 'unsettled', 'not-taken', 'taken', 'released', 'settled'] as const;
+
 /** Where an attempt stands. It moves to a state of higher rank alone, so that the order of arrival does not matter. */
-export const rank = (kind: string) => `array_position(array['held', 'unsettled', 'not-taken', 'taken', 'released', 'settled'], ${kind})`;
+export const rank = (kind: string) => `array_position(array[${ATTEMPT_STATES.map((state) => `'${state}'`).join(', ')}], ${kind})`;
 
 const REVERSED: Readonly<Record<string, string>> = {
   event_id: 'uuidv7()',
@@ -90,7 +96,7 @@ const RECORD = `
          (select coalesce(json_agg(json_build_object('request_id', request_id, 'attempt', attempt)), '[]') from moved where was <= 2 and kind <> 'unsettled') as closed`;
 
 // Up to some 100,000 records the planner would read all of them rather than look up those of the batch's calls, which takes longer by the half.
-const BEGIN = `select pg_advisory_xact_lock(hashtextextended($1, 9)), set_config('enable_seqscan', 'off', true)`;
+const BEGIN = `select pg_advisory_xact_lock(${USAGE_LOCK}), set_config('enable_seqscan', 'off', true)`;
 
 export interface AttemptId {
   readonly request_id: string;
@@ -109,7 +115,7 @@ export interface Recorded {
 }
 
 /** One writer of a tenant's usage at a time, until the transaction ends: its sums are the same few rows anyway, and an attempt's two records may be in two batches. */
-export const lockUsage = (sql: Sql, tenant: TenantId) => sql.query('select pg_advisory_xact_lock(hashtextextended($1, 9))', [tenant]);
+export const lockUsage = (sql: Sql, tenant: TenantId) => sql.query(`select pg_advisory_xact_lock(${USAGE_LOCK})`, [tenant]);
 
 /**
  * Counts entries of one tenant, each once, in that tenant's transaction.

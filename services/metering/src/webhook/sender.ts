@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Clock, TenantId } from '@weir/kernel';
+import { sleep, type Clock, type TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { Agent, type Dispatcher } from 'undici';
 import { publicLookup } from './addresses';
@@ -63,7 +62,7 @@ export class WebhookSender {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const sent = await this.sendDue().catch((error: unknown) => (this.options.onError(error), 0));
-      if (sent < AT_ONCE) await sleep(this.options.everyMs, undefined, { signal }).catch(() => undefined);
+      if (sent < AT_ONCE) await sleep(this.options.everyMs, signal);
     }
     await this.agent.close();
   }

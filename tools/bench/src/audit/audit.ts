@@ -8,7 +8,7 @@ import { writeLog } from './exports';
 const MANY = 100_000;
 const FEW = 50_000;
 const WITHIN_SECONDS = 10;
-/** By which a verification of ten times as many events may be larger. */
+/** By which a verification of twice as many events may be larger. */
 const FLAT_MIB = 40;
 
 const sources = join(__dirname, '..', '..', '..');

@@ -132,7 +132,8 @@ async function importFrom({ api, out }: Context, { file: path, transferKey, keys
     } else if (!keysOnly && piece.number > lastPart) {
       await api.post(`/v1/tenant-imports/${part(head.tenant)}/parts`, { bytes: { type: PART, data: new Uint8Array(piece.part) } });
     }
-  }  if (keysOnly) {
+  }
+  if (keysOnly) {
     if (taken === undefined) throw new BadNews(`${path} has no keys: it was exported without --keys-for`);
     imported = await api.get(`/v1/tenants/${part(head.tenant)}`);
   }
