@@ -201,9 +201,9 @@ describe('the relay', () => {
   it('looks for news at a price that does not grow with the tenants that have none: with 10,000 of them it reads no more pages', async () => {
     const few = await priceOfLook();
     await logs.admin.query(`insert into weir.relay_checkpoints (tenant_id, lease_until) select 'ten_idle' || n, now() from generate_series(1, 10000) n`);
-    expect(await priceOfLook()).toBe(few);
+    expect(await priceOfLook()).toBeLessThanOrEqual(few);
     await logs.admin.query('analyze weir.news, weir.relay_checkpoints');
-    expect(await priceOfLook()).toBe(few);
+    expect(await priceOfLook()).toBeLessThanOrEqual(few);
   });
 });
 

@@ -33,7 +33,8 @@ export const commonVariables = variablesOf(commonSettings);
 
 /** What a check puts where a deployment has a secret. */
 export const GIVEN = 'given';
-const operatorToken = mintToken({ mode: 'live' }).token;
+/** Of secrets that have a form of their own. */
+const FORMED: Readonly<Record<string, string>> = { WEIR_OPERATOR_TOKEN: mintToken({ mode: 'live' }).token, WEIR_WEBHOOK_KEY: '0'.repeat(64) };
 
 /** What the process itself would refuse at its start, and what it would not even look at. */
 export function settingsProblems({ name, script, environment }: DeployedProcess): string[] {
@@ -48,7 +49,7 @@ export function settingsProblems({ name, script, environment }: DeployedProcess)
     (variable) => `${name}: ${variable} is not set`,
   );
   try {
-    const secrets = environment['WEIR_OPERATOR_TOKEN'] === GIVEN ? { WEIR_OPERATOR_TOKEN: operatorToken } : {};
+    const secrets = Object.fromEntries(Object.entries(FORMED).filter(([variable]) => environment[variable] === GIVEN));
     parseSettings(settings, { ...imageEnvironment(), ...environment, ...secrets });
     return [...stray, ...unsaid];
   } catch (error) {
