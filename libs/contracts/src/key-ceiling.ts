@@ -15,6 +15,8 @@ export const keyCeilingConfigured = event(topic, 'key-ceiling.configured', 'What
   burst: burst(),
   /** Calls at once; 0 = no limit of its own. */
   concurrency: count(),
+  /** The catalog of the key's upstream; unsaid: the first one's. */
+  upstream: plain(z.string().optional()),
 });
 export const keyCeilingLowered = event(topic, 'key-ceiling.lowered', 'The upstream refused a call: it gives less than was thought.', {
   keyId: keyId(),
@@ -53,6 +55,8 @@ export const keyCeilingState = record(
     burst: burst(),
     concurrency: count(),
     configured: z.object({ perMinute: perMinute(), burst: burst() }),
+    /** The catalog of the key's upstream; unsaid: the first one's. */
+    upstream: plain(z.string().optional()),
     /** When it was last lowered, and until when the upstream wanted to be left alone then; null = never. */
     loweredAt: plain(z.number().int().nullable()),
     pausedUntil: plain(z.number().int().nullable()),

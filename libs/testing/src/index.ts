@@ -6,5 +6,6 @@ export { freshRedis, type TestRedis } from './redis';
 export { startOwnRedis, type OwnRedis } from './own-redis';
 export { startTestPlatform, type TestPlatform, type TestTenant } from './platform';
 export { freshPrefix, servers, type Servers } from './servers';
+export { quotesCatalog, startSecondUpstream, type SecondUpstream } from './second-upstream';
 export { startServiceProcess, type ServiceProcess } from './service-process';
 export { startTestService, type TestServiceOptions } from './service';

@@ -6,6 +6,7 @@ import {
   stateTopic,
   type ApiTokenState,
   type PlanState,
+  type KeyMode,
   type PlanTerms,
   type Role,
   type TenantState,
@@ -20,7 +21,7 @@ import type { TestDatabase } from './database';
 export interface TestPlatform {
   readonly bus: Bus;
   readonly operatorToken: string;
-  newTenant(terms?: Partial<PlanTerms>): Promise<TestTenant>;
+  newTenant(terms?: Partial<PlanTerms>, keyMode?: KeyMode): Promise<TestTenant>;
   /** A log as a service writes it. */
   logOf(service: ServiceName): EventLog;
   stop(): Promise<void>;
@@ -85,7 +86,7 @@ export async function startTestPlatform(database: TestDatabase, options: { bus?:
     bus,
     operatorToken: mintToken({ mode: 'live' }).token,
 
-    async newTenant(terms = {}) {
+    async newTenant(terms = {}, keyMode = 'shared') {
       const plan = await newPlan(terms);
       const [id, project] = [newId('ten'), newId('prj')];
       await provision.provision(id, 'schema');
@@ -93,7 +94,7 @@ export async function startTestPlatform(database: TestDatabase, options: { bus?:
         slug: 'spec',
         name: 'Spec',
         plan,
-        keyMode: 'shared' as const,
+        keyMode,
         placement: 'schema' as const,
         trialEndsAt: null,
       };

@@ -11,6 +11,7 @@ import { KeyCeilingReactor } from './key-ceiling/key-ceiling.reactor';
 import { KeyCeilings } from './key-ceiling/key-ceiling.service';
 import { KeysSeen } from './key-ceiling/keys-seen';
 import { UpstreamRefusals } from './key-ceiling/upstream-refusals.projection';
+import { LimitNames } from './limit-policy/limit-names';
 import { LimitPolicyService } from './limit-policy/limit-policy.service';
 import { LimitsController } from './limit-policy/limits.http';
 
@@ -40,12 +41,9 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
     const limiter = ports.limiter ?? openStore();
     const demand = new DemandProjection(work, clock, config.demandRetentionMs);
     const refusals = new UpstreamRefusals(work);
-    const ceilings = new KeyCeilings(
-      events,
-      tables.ceilings,
-      clock,
-      openCatalogs(config, undefined).map(({ catalog }) => catalog),
-    );
+    const catalogs = openCatalogs(config, undefined).map(({ catalog }) => catalog);
+    const ceilings = new KeyCeilings(events, tables.ceilings, clock, catalogs);
+    const there = new LimitNames(catalogs.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
     const keys = new KeysSeen(tables.ceilings, limiter, clock);
 
     new Gauge({
@@ -72,7 +70,7 @@ export const define = (ports: { limiter?: LimiterStore } = {}): ServiceDefinitio
         module: RateLimiterModule,
         controllers: [LimitsController, SharesController, KeyCeilingController, KeyCeilingReactor, DemandConsumer],
         providers: [
-          { provide: LimitPolicyService, useValue: new LimitPolicyService(events, tables, limiter, keys, demand, clock) },
+          { provide: LimitPolicyService, useValue: new LimitPolicyService(events, tables, limiter, keys, there, demand, clock) },
           { provide: SharesService, useValue: new SharesService(demand, refusals, tables, keys, clock) },
           { provide: KeyCeilings, useValue: ceilings },
           { provide: UpstreamRefusals, useValue: refusals },

@@ -4,11 +4,7 @@ import type { EventLog } from '@weir/event-store';
 import { AppError, type Clock, type CommandContext, type Decide, type KeyId, type TenantId } from '@weir/kernel';
 import { tiklive, type Catalog } from '@weir/upstream-catalog';
 import { keyNotFound } from '../errors';
-import { configure, drop, keyCeiling, learn, raise, toState, type Configured, type KeyCeiling } from './key-ceiling';
-
-/** What a key gives before anybody said or learned anything of it: what its upstream sells every key. */
-const soldBy = ({ keyRate }: Catalog): Configured => ({ ...keyRate, concurrency: 0 });
-const SOLD = soldBy(tiklive);
+import { appear, configure, drop, keyCeiling, learn, raise, toState, type Configured, type KeyCeiling } from './key-ceiling';
 
 /** The ceiling of each upstream key: a stream in the log of the key's owner, and a record for those who decide. */
 export class KeyCeilings {
@@ -21,8 +17,7 @@ export class KeyCeilings {
 
   /** A key was heard of. @param upstream the catalog of its upstream; undefined: the first one */
   appeared(owner: TenantId, keyId: KeyId, upstream?: string): Promise<void> {
-    const sold = this.catalogs.find(({ id }) => id === upstream);
-    return this.ofOwner(owner, keyId, configure(keyId, sold === undefined ? SOLD : soldBy(sold), { first: true }), this.byItself(`${keyId}/appeared`, 'a key appeared'));
+    return this.ofOwner(owner, keyId, appear(keyId, upstream, this.soldBy(upstream)), this.byItself(`${keyId}/appeared`, 'a key appeared'));
   }
 
   disappeared(owner: TenantId, keyId: KeyId): Promise<void> {
@@ -34,10 +29,13 @@ export class KeyCeilings {
     await this.ofOwner(owner, keyId, learn(signal), this.byItself(`${eventId}/learned`, 'an upstream signal'));
   }
 
-  /** @throws AppError `not-found` for a key that nobody has heard of */
+  /**
+   * @param configured undefined: what its upstream sells every key
+   * @throws AppError `not-found` for a key that nobody has heard of
+   */
   async configure(keyId: KeyId, configured: Configured | undefined, context: CommandContext): Promise<KeyCeilingState> {
     const { owner } = this.of(keyId);
-    const { state } = await this.decide(owner, keyId, configure(keyId, configured ?? SOLD, { first: false }), context);
+    const { state } = await this.decide(owner, keyId, configure(keyId, (upstream) => configured ?? this.soldBy(upstream)), context);
     return toState(keyId, owner, state) ?? this.of(keyId);
   }
 
@@ -48,6 +46,12 @@ export class KeyCeilings {
     for (const { keyId, owner } of lowered) {
       await this.ofOwner(owner, keyId, raise(keyId, now), this.byItself(`${keyId}/raised/${now}`, 'a quiet minute'));
     }
+  }
+
+  /** What a key gives before anybody said or learned anything of it; of an upstream that is not configured here, as the first one's. */
+  private soldBy(upstream: string | undefined): Configured {
+    const { keyRate } = this.catalogs.find(({ id }) => id === upstream) ?? tiklive;
+    return { ...keyRate, concurrency: 0 };
   }
 
   private of(keyId: KeyId): KeyCeilingState {

@@ -12,6 +12,8 @@ export interface Configured {
 export interface KeyCeiling {
   /** Undefined: no such key, or not any more. */
   readonly configured: Configured | undefined;
+  /** The catalog of its upstream; undefined: the first one. */
+  readonly upstream: string | undefined;
   /** Calls a minute that are tried since the upstream refused some; undefined: it never did, or that is forgotten. */
   readonly learned: number | undefined;
   /** Calls a minute that the upstream's headers grant. */
@@ -25,6 +27,7 @@ export interface KeyCeiling {
 
 const initial: KeyCeiling = {
   configured: undefined,
+  upstream: undefined,
   learned: undefined,
   stated: undefined,
   loweredAt: undefined,
@@ -36,8 +39,8 @@ const initial: KeyCeiling = {
 function evolve(state: KeyCeiling, event: KeyCeilingEvent): KeyCeiling {
   switch (event.type) {
     case 'key-ceiling.configured': {
-      const { perMinute, burst, concurrency } = event.data;
-      return { ...state, configured: { perMinute, burst, concurrency } };
+      const { perMinute, burst, concurrency, upstream } = event.data;
+      return { ...state, configured: { perMinute, burst, concurrency }, upstream };
     }
     case 'key-ceiling.lowered': {
       const { perMinute, at, retryAfterMs } = event.data;
@@ -70,12 +73,19 @@ const QUIET_MS = 60_000;
 /** It never learns to give nothing: then it could not find out that there is more. */
 const LEAST = 0.05;
 
-/** @param first what the catalog says: of a key that nobody has configured yet */
+/** A key was heard of, again perhaps. @param sold what its upstream sells every key: that holds until somebody configures another */
+export const appear =
+  (keyId: KeyId, upstream: string | undefined, sold: Configured): Decision =>
+  ({ configured }) =>
+    configured === undefined ? [fact('key-ceiling.configured', { keyId, ...sold, ...named(upstream) })] : [];
+
+/** @param of what it may give at most, by its upstream where that has the say */
 export const configure =
-  (keyId: KeyId, configured: Configured, { first }: { first: boolean }): Decision =>
-  ({ configured: now }) => {
-    if (now !== undefined && (first || sameRate(now, configured))) return [];
-    return [fact('key-ceiling.configured', { keyId, ...configured })];
+  (keyId: KeyId, of: (upstream: string | undefined) => Configured): Decision =>
+  ({ configured: now, upstream }) => {
+    const configured = of(upstream);
+    if (now !== undefined && sameRate(now, configured)) return [];
+    return [fact('key-ceiling.configured', { keyId, ...configured, ...named(upstream) })];
   };
 
 export const drop =
@@ -127,6 +137,7 @@ export function toState(keyId: KeyId, owner: TenantId, state: KeyCeiling): KeyCe
     burst,
     concurrency,
     configured: { perMinute: configured.perMinute, burst: configured.burst },
+    ...named(state.upstream),
     loweredAt,
     pausedUntil,
   };
@@ -134,6 +145,8 @@ export function toState(keyId: KeyId, owner: TenantId, state: KeyCeiling): KeyCe
 
 /** To a thousandth: an event is for people too. */
 const round = (perMinute: number): number => Math.max(Math.round(perMinute * 1_000) / 1_000, 0.001);
+
+const named = (upstream: string | undefined) => (upstream === undefined ? {} : { upstream });
 
 const sameRate = (a: Configured, b: Configured): boolean =>
   a.perMinute === b.perMinute && a.burst === b.burst && a.concurrency === b.concurrency;

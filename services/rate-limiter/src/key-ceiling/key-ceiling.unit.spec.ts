@@ -1,6 +1,6 @@
 import type { KeyCeilingEvent, UpstreamSignal } from '@weir/contracts';
 import { PLATFORM, fact, newId, type Decide, type KeyId } from '@weir/kernel';
-import { ceilingOf, configure, drop, keyCeiling, learn, raise, toState, type KeyCeiling } from './key-ceiling';
+import { appear, ceilingOf, configure, drop, keyCeiling, learn, raise, toState, type KeyCeiling } from './key-ceiling';
 
 const KEY: KeyId = newId('key');
 const T = 1_000_000_000;
@@ -30,11 +30,18 @@ const perMinute = (events: readonly KeyCeilingEvent[]) => ceilingOf(after(events
 
 describe("a key's ceiling", () => {
   it('is what the upstream sells until somebody configures it, which an appearance does not undo', () => {
-    expect(decide([], configure(KEY, SOLD, { first: true }))).toEqual([configured]);
+    expect(decide([], appear(KEY, undefined, SOLD))).toEqual([configured]);
     const more = { ...SOLD, perMinute: 12_000 };
-    const events = play([configured], configure(KEY, more, { first: false }), configure(KEY, SOLD, { first: true }));
+    const events = play([configured], configure(KEY, () => more), appear(KEY, undefined, SOLD));
     expect(perMinute(events)).toBe(12_000);
-    expect(play(events, configure(KEY, more, { first: false }))).toEqual(events);
+    expect(play(events, configure(KEY, () => more))).toEqual(events);
+  });
+
+  it('knows whose key it is: what its upstream sells every key holds again when nothing else is configured any more', () => {
+    const sells = (upstream: string | undefined) => (upstream === 'quotes' ? { perMinute: 900, burst: 90, concurrency: 0 } : SOLD);
+    const events = play([], appear(KEY, 'quotes', sells('quotes')), configure(KEY, () => ({ ...SOLD, perMinute: 5 })), configure(KEY, sells));
+    expect(events.map(({ data }) => data)).toMatchObject([900, 5, 900].map((perMinute) => ({ perMinute, upstream: 'quotes' })));
+    expect(toState(KEY, PLATFORM, after(events))).toMatchObject({ upstream: 'quotes', perMinute: 900 });
   });
 
   it('falls by a share with a refusal, once for the crowd that was under way', () => {

@@ -2,7 +2,6 @@ import type { StateTable } from '@weir/access';
 import type { KeyCeilingState, TenantState } from '@weir/contracts';
 import { PLATFORM, type Clock, type TenantId } from '@weir/kernel';
 import { keyLimits, type LimiterStore, type Standing } from '@weir/limiter';
-import { tiklive } from '@weir/upstream-catalog';
 import { keyLimitView, type LimitView } from '../limit-policy/limit-view';
 
 /** Looking takes no slot; the lease only has to be one that the limiter accepts. */
@@ -24,19 +23,21 @@ export class KeysSeen {
   }
 
   standings(ceiling: KeyCeilingState): Promise<readonly Standing[]> {
-    const limits = keyLimits({ ceiling, keyRate: tiklive.keyRate, leaseMs: LEASE_MS });
+    const limits = keyLimits({ ceiling, keyRate: ceiling.configured, leaseMs: LEASE_MS });
     return this.limiter.inspectKey({ keyId: ceiling.keyId, limits });
   }
 
-  /** Those that a tenant calls with: its own, and where its key mode has them the platform's, which it sees as one name. */
+  /** Those that a tenant calls with: of each upstream its own, or where its key mode has them the platform's, which it sees as one name. */
   async ofTenant({ id, keyMode }: TenantState): Promise<LimitView[]> {
     const own = [...(this.owned.get(id) ?? [])];
-    const platform = keyMode === 'shared' || (keyMode === 'hybrid' && own.length === 0);
-    const keys = platform ? [...(this.owned.get(PLATFORM) ?? [])] : own;
+    const ofPlatform = [...(this.owned.get(PLATFORM) ?? [])].filter(
+      ({ upstream }) => keyMode === 'shared' || (keyMode === 'hybrid' && !own.some((key) => key.upstream === upstream)),
+    );
+    const keys = keyMode === 'shared' ? ofPlatform : [...own, ...ofPlatform];
     const now = this.clock();
     const seen = await Promise.all(keys.map((ceiling) => this.standings(ceiling)));
     return keys.flatMap((ceiling, i) =>
-      (seen[i] ?? []).map((standing) => keyLimitView(standing, ceiling, platform ? 'platform' : ceiling.keyId, now)),
+      (seen[i] ?? []).map((standing) => keyLimitView(standing, ceiling, ceiling.owner === PLATFORM ? 'platform' : ceiling.keyId, now)),
     );
   }
 }

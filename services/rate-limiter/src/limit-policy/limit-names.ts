@@ -1,6 +1,5 @@
 import { LIMIT_NAMES, type LimitName, type LimitOverride } from '@weir/contracts';
 import { names } from '@weir/limiter';
-import { tiklive } from '@weir/upstream-catalog';
 import { notOfOneKind, rateOfNoBucket, unknownLimit } from '../errors';
 
 type Kind = 'bucket' | 'credits' | 'slots';
@@ -12,23 +11,26 @@ const KINDS: Readonly<Record<(typeof LIMIT_NAMES)[number], Kind>> = {
   concurrency: 'slots',
 };
 
-export const ENDPOINTS: readonly string[] = tiklive.endpoints.map(({ id }) => id);
+/** The limits that there are: those of a tenant as a whole, and a bucket of each endpoint of each catalog. */
+export class LimitNames {
+  private readonly kinds: ReadonlyMap<LimitName, Kind>;
 
-const ALL: ReadonlyMap<LimitName, Kind> = new Map([
-  ...LIMIT_NAMES.map((name) => [name, KINDS[name]] as const),
-  ...ENDPOINTS.map((id) => [`endpoint:${id}`, 'bucket'] as const),
-]);
+  /** @param endpoints ids, which differ over all catalogs */
+  constructor(readonly endpoints: readonly string[]) {
+    this.kinds = new Map([...LIMIT_NAMES.map((name) => [name, KINDS[name]] as const), ...endpoints.map((id) => [`endpoint:${id}`, 'bucket'] as const)]);
+  }
 
-/**
- * An override's name covers limits that there are, of one kind where it says a number: calls, credits and slots are not the same.
- *
- * @throws AppError `unknown-limit`, `invalid-request`
- */
-export function assertNames({ name, limit, refillPerSecond }: LimitOverride): void {
-  const kinds = new Set([...ALL].filter(([one]) => names(name, one)).map(([, kind]) => kind));
-  if (kinds.size === 0) throw unknownLimit(name);
-  if (limit !== null && kinds.size > 1) throw notOfOneKind(name);
-  if (refillPerSecond !== null && (limit === null || !kinds.has('bucket'))) throw rateOfNoBucket();
+  /**
+   * An override's name covers limits that there are, of one kind where it says a number: calls, credits and slots are not the same.
+   *
+   * @throws AppError `unknown-limit`, `invalid-request`
+   */
+  assertCovered({ name, limit, refillPerSecond }: LimitOverride): void {
+    const kinds = new Set([...this.kinds].filter(([one]) => names(name, one)).map(([, kind]) => kind));
+    if (kinds.size === 0) throw unknownLimit(name);
+    if (limit !== null && kinds.size > 1) throw notOfOneKind(name);
+    if (refillPerSecond !== null && (limit === null || !kinds.has('bucket'))) throw rateOfNoBucket();
+  }
 }
 
 /** @throws AppError `unknown-limit` for what can be no name or pattern */

@@ -17,7 +17,7 @@ import { NO_BUCKET, activeOverrides, budgetLimits, ledgerOf, names, shadowOf, te
 import type { DemandProjection } from '../demand/demand.projection';
 import { bucketTooSlow, tenantNotFound } from '../errors';
 import type { KeysSeen } from '../key-ceiling/keys-seen';
-import { ENDPOINTS } from './limit-names';
+import type { LimitNames } from './limit-names';
 import { limitPolicy, removeOverride, setOverride, type LimitPolicy } from './limit-policy';
 import { limitView, type LimitView } from './limit-view';
 
@@ -38,6 +38,7 @@ export class LimitPolicyService {
     private readonly tables: LimitTables,
     private readonly limiter: LimiterStore,
     private readonly keys: KeysSeen,
+    private readonly there: LimitNames,
     private readonly demand: DemandProjection,
     private readonly clock: Clock,
   ) {}
@@ -48,7 +49,7 @@ export class LimitPolicyService {
     const { state, version } = await this.events.load(id, stream(id), limitPolicy);
     const now = this.clock();
     const overrides = activeOverrides([...state.values()], now);
-    const { enforced, shadow } = tenantPolicies({ terms, overrides, endpoints: ENDPOINTS, leaseMs: LEASE_MS, now });
+    const { enforced, shadow } = tenantPolicies({ terms, overrides, endpoints: this.there.endpoints, leaseMs: LEASE_MS, now });
     const counted = project ?? tenant.defaultProject;
     const budgets = this.tables.budgets.get(id)?.budgets ?? [];
     const [inForce, inShadow, ofKeys, shadowed] = await Promise.all([
@@ -78,8 +79,8 @@ export class LimitPolicyService {
   }
 
   async set(id: TenantId, override: LimitOverride, context: CommandContext, ifVersion: number | undefined): Promise<{ version: number }> {
-    assertFills(override, this.planOf(id).terms, context.at);
-    return this.decide(id, setOverride(override, context.at), context, ifVersion);
+    this.assertFills(override, this.planOf(id).terms, context.at);
+    return this.decide(id, setOverride(override, context.at, this.there), context, ifVersion);
   }
 
   /** @param shadow which of the two under that name; undefined: both */
@@ -110,6 +111,18 @@ export class LimitPolicyService {
     });
   }
 
+  /** A bucket that the limiter would cut to its bounds is refused here, where somebody can answer. */
+  private assertFills(override: LimitOverride, terms: PlanTerms, now: number): void {
+    if (override.limit === null) return;
+    const alone = [{ ...override, expiresAt: null, shadow: false }];
+    const { bucket, endpointBuckets = {} } = tenantPolicies({ terms, overrides: alone, endpoints: this.there.endpoints, leaseMs: LEASE_MS, now }).enforced;
+    const buckets: [LimitName, number][] = [
+      ['tenant-bucket', bucket.capacity],
+      ...Object.entries(endpointBuckets).map(([id, one]): [LimitName, number] => [`endpoint:${id}`, one.capacity]),
+    ];
+    for (const [name, capacity] of buckets) if (names(override.name, name) && capacity < override.limit) throw bucketTooSlow(capacity);
+  }
+
   private planOf(id: TenantId): { tenant: TenantState; terms: PlanTerms } {
     const tenant = this.tables.tenants.get(id);
     if (tenant === undefined) throw tenantNotFound();
@@ -132,15 +145,3 @@ const toState = (tenantId: TenantId, state: LimitPolicy, at: number): LimitPolic
   tenantId,
   overrides: [...activeOverrides([...state.values()], at)],
 });
-
-/** A bucket that the limiter would cut to its bounds is refused here, where somebody can answer. */
-function assertFills(override: LimitOverride, terms: PlanTerms, now: number): void {
-  if (override.limit === null) return;
-  const alone = [{ ...override, expiresAt: null, shadow: false }];
-  const { bucket, endpointBuckets = {} } = tenantPolicies({ terms, overrides: alone, endpoints: ENDPOINTS, leaseMs: LEASE_MS, now }).enforced;
-  const buckets: [LimitName, number][] = [
-    ['tenant-bucket', bucket.capacity],
-    ...Object.entries(endpointBuckets).map(([id, one]): [LimitName, number] => [`endpoint:${id}`, one.capacity]),
-  ];
-  for (const [name, capacity] of buckets) if (names(override.name, name) && capacity < override.limit) throw bucketTooSlow(capacity);
-}

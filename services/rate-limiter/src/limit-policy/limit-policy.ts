@@ -1,7 +1,7 @@
 import type { LimitOverride, LimitPolicyEvent } from '@weir/contracts';
 import { fact, unreachable, type Aggregate, type Decide } from '@weir/kernel';
 import { expiredAlready, limitMissing } from '../errors';
-import { assertNames } from './limit-names';
+import type { LimitNames } from './limit-names';
 
 /**
  * The limits of one tenant that are other than its plan says, and those that are tried in the shadow; one of each under a name. An
@@ -26,11 +26,11 @@ type Decision = Decide<LimitPolicy, LimitPolicyEvent>;
 
 /** @throws AppError `unknown-limit`; `invalid-request` for an expiry that has passed, no limit, or one that what it names cannot have */
 export const setOverride =
-  (override: LimitOverride, now: number): Decision =>
+  (override: LimitOverride, now: number, there: LimitNames): Decision =>
   (state) => {
     if (override.expiresAt !== null && override.expiresAt <= now) throw expiredAlready();
     if (override.limit === null && !override.shadow) throw limitMissing();
-    assertNames(override);
+    there.assertCovered(override);
     return same(state.get(slot(override)), override) ? [] : [fact('limit-policy.override-set', override)];
   };
 

@@ -1,8 +1,11 @@
 import type { LimitOverride, LimitPolicyEvent } from '@weir/contracts';
 import { fact, type Decide } from '@weir/kernel';
+import { LimitNames } from './limit-names';
 import { limitPolicy, removeOverride, setOverride, type LimitPolicy } from './limit-policy';
 
 const NOW = 1_000;
+/** Endpoints of two upstreams. */
+const THERE = new LimitNames(['userid', 'quote']);
 const daily = (over: Partial<LimitOverride> = {}): LimitOverride => ({
   name: 'daily-quota',
   limit: 10,
@@ -18,16 +21,16 @@ const decide = (given: readonly LimitPolicyEvent[], decision: Decide<LimitPolicy
   decision(given.reduce(limitPolicy.evolve, limitPolicy.initial));
 
 describe('a limit policy', () => {
-  it('takes an override', () => expect(decide([], setOverride(daily(), NOW))).toEqual([set(daily())]));
+  it('takes an override', () => expect(decide([], setOverride(daily(), NOW, THERE))).toEqual([set(daily())]));
 
   it('takes the same override once, and another in its place', () => {
-    expect(decide([set(daily())], setOverride(daily(), NOW))).toEqual([]);
-    expect(decide([set(daily())], setOverride(daily({ limit: 11 }), NOW))).toEqual([set(daily({ limit: 11 }))]);
-    expect(decide([set(daily())], setOverride(daily({ expiresAt: null }), NOW))).toEqual([set(daily({ expiresAt: null }))]);
+    expect(decide([set(daily())], setOverride(daily(), NOW, THERE))).toEqual([]);
+    expect(decide([set(daily())], setOverride(daily({ limit: 11 }), NOW, THERE))).toEqual([set(daily({ limit: 11 }))]);
+    expect(decide([set(daily())], setOverride(daily({ expiresAt: null }), NOW, THERE))).toEqual([set(daily({ expiresAt: null }))]);
   });
 
   it('takes it again after it was removed', () =>
-    expect(decide([set(daily()), removed], setOverride(daily(), NOW))).toEqual([set(daily())]));
+    expect(decide([set(daily()), removed], setOverride(daily(), NOW, THERE))).toEqual([set(daily())]));
 
   it('removes what is there, and is done already when nothing is', () => {
     expect(decide([set(daily())], removeOverride('daily-quota', undefined))).toEqual([removed]);
@@ -36,7 +39,7 @@ describe('a limit policy', () => {
   });
 
   it('refuses an expiry that has passed', () =>
-    expect(() => decide([], setOverride(daily({ expiresAt: NOW }), NOW))).toThrow(
+    expect(() => decide([], setOverride(daily({ expiresAt: NOW }), NOW, THERE))).toThrow(
       expect.objectContaining({ code: 'invalid-request' }),
     ));
 
@@ -44,8 +47,8 @@ describe('a limit policy', () => {
     const trial = daily({ shadow: true, limit: 3 });
     const both = [set(daily()), set(trial)];
     const ended = fact('limit-policy.override-removed', { name: 'daily-quota', shadow: true });
-    expect(decide([set(daily())], setOverride(trial, NOW))).toEqual([set(trial)]);
-    expect(decide(both, setOverride(daily(), NOW))).toEqual([]);
+    expect(decide([set(daily())], setOverride(trial, NOW, THERE))).toEqual([set(trial)]);
+    expect(decide(both, setOverride(daily(), NOW, THERE))).toEqual([]);
     expect(decide(both, removeOverride('daily-quota', true))).toEqual([ended]);
     expect(decide(both, removeOverride('daily-quota', false))).toEqual([removed]);
     expect(decide(both, removeOverride('daily-quota', undefined))).toEqual([removed, ended]);
@@ -58,24 +61,25 @@ describe('a limit policy', () => {
     ['one number for credits, calls and slots', { name: '*' }, 'invalid-request'],
     ['a rate without a limit', { name: 'tenant-bucket', limit: null, shadow: true, refillPerSecond: 1 }, 'invalid-request'],
   ])('refuses %s', (_, over, code) =>
-    expect(() => decide([], setOverride(daily(over), NOW))).toThrow(expect.objectContaining({ code })),
+    expect(() => decide([], setOverride(daily(over), NOW, THERE))).toThrow(expect.objectContaining({ code })),
   );
 
   it.each([
     { name: 'endpoint:*' },
     { name: 'endpoint:userid', refillPerSecond: 2 },
+    { name: 'endpoint:quote' },
     { name: '*-quota' },
     { name: '*-bucket' },
     { name: '*', limit: null, shadow: true },
   ])('takes names and patterns: %j', (over) =>
-    expect(decide([], setOverride(daily(over), NOW))).toEqual([set(daily(over))]),
+    expect(decide([], setOverride(daily(over), NOW, THERE))).toEqual([set(daily(over))]),
   );
 
   it('refuses a rate for a limit that has none', () => {
-    expect(() => decide([], setOverride(daily({ refillPerSecond: 1 }), NOW))).toThrow(
+    expect(() => decide([], setOverride(daily({ refillPerSecond: 1 }), NOW, THERE))).toThrow(
       expect.objectContaining({ code: 'invalid-request' }),
     );
     const bucket = daily({ name: 'tenant-bucket', refillPerSecond: 1 });
-    expect(decide([], setOverride(bucket, NOW))).toEqual([set(bucket)]);
+    expect(decide([], setOverride(bucket, NOW, THERE))).toEqual([set(bucket)]);
   });
 });

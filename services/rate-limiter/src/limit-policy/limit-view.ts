@@ -19,6 +19,8 @@ export interface LimitView {
   readonly name: string;
   /** Of an upstream key: the tenant's own, by its id; `platform`, shared with others. */
   readonly key?: string;
+  /** The key's, where it is not the first one. */
+  readonly upstream?: string;
   /** `shadow` decides and counts beside the others, and refuses nothing. */
   readonly mode: 'enforced' | 'shadow';
   readonly unit: Standing['unit'];
@@ -65,6 +67,7 @@ export function keyLimitView(standing: Standing, ceiling: KeyCeilingState, key: 
   return {
     ...view(standing, now),
     key,
+    ...(ceiling.upstream === undefined ? {} : { upstream: ceiling.upstream }),
     mode: 'enforced',
     source: { from: 'ceiling', learned: perMinute < configured.perMinute, configuredPerMinute: configured.perMinute, perMinute },
   };

@@ -29,7 +29,7 @@ export interface LimiterService {
   /** What `GET …/limits` says, those in force by name. */
   limitsOf(tenant: TestTenant): Promise<Map<string, Record<string, unknown>>>;
   /** An upstream key, as the vault says it, with its ceiling. */
-  newKey(owner: TenantId): Promise<KeyId>;
+  newKey(owner: TenantId, upstream?: string): Promise<KeyId>;
   dropKey(owner: TenantId, id: KeyId): Promise<void>;
   signal(of: Partial<UpstreamSignal> & { keyId: KeyId }): Promise<void>;
   publish(topic: string, key: string, ...values: unknown[]): Promise<void>;
@@ -89,9 +89,9 @@ export async function startLimiterService(environment: Environment = {}): Promis
       const inForce = body.data.filter(({ mode, key }: { mode: string; key?: string }) => mode === 'enforced' && key === undefined);
       return new Map(inForce.map((limit: { name: string }) => [limit.name, limit]));
     },
-    async newKey(owner) {
+    async newKey(owner, upstream) {
       const id = newId('key');
-      await say(owner, id, { id, owner, status: 'usable', active: 1, weight: 1, scopes: [], versions: [] });
+      await say(owner, id, { id, owner, status: 'usable', active: 1, weight: 1, scopes: [], versions: [], ...(upstream === undefined ? {} : { upstream }) });
       await eventually(async () => expect((await operator('GET', `/v1/upstream-keys/${id}/shares`)).status).toBe(200));
       return id;
     },

@@ -1,63 +1,23 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, freshDatabase, type TestDatabase } from '@weir/testing';
+import { eventually, freshDatabase, startSecondUpstream, type SecondUpstream, type TestDatabase } from '@weir/testing';
 import { startSimulator, type Simulator } from '@weir/tiklive-simulator';
 import { startFetcher, type RunningFetcher } from '../testing/running-fetcher';
-
-/** Another provider, with another way of naming its key, prices of its own, and answers that it charges although there is nothing. */
-const QUOTES = {
-  id: 'quotes',
-  title: 'Quotes',
-  basePath: '/quotes',
-  origin: 'https://quotes.example',
-  auth: { header: 'Api-Token' },
-  keyRate: { perMinute: 60_000, burst: 1_000 },
-  scopes: [],
-  testCall: { endpoint: 'quote', query: { symbol: 'ABC' } },
-  scopeProbes: [],
-  balance: { path: '/left', field: 'left' },
-  outOfCredits: { statuses: [402], members: [], phrases: [] },
-  endpoints: [
-    {
-      id: 'quote',
-      path: '/quote/',
-      category: 'quotes',
-      summary: 'The price of one share.',
-      parameters: [{ name: 'symbol', type: 'text', required: true, pattern: '[A-Z]{1,5}', maxLength: 5, personal: false }],
-      credits: 3,
-      chargedStatuses: [200, 404],
-      lifetimeSeconds: 60,
-      paging: { scheme: 'none' },
-      personal: [],
-      shape: { price: 'number' },
-    },
-  ],
-};
 
 /** A second upstream is a catalog file and a base path: nothing in the code knows it. */
 describe('a second upstream', () => {
   let database: TestDatabase;
   let simulator: Simulator;
-  let provider: Server;
+  let provider: SecondUpstream;
   let fetcher: RunningFetcher;
-  const asked: { url: string | undefined; token: string | string[] | undefined }[] = [];
   const dataDir = mkdtempSync(join(tmpdir(), 'weir-second-'));
   const as = (token: string) => ({ authorization: `Bearer ${token}` });
 
   beforeAll(async () => {
-    provider = createServer(({ url, headers }, response) => {
-      asked.push({ url, token: headers['api-token'] });
-      const known = url !== '/quote/?symbol=NONE';
-      response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' }).end(known ? '{"price":12.5}' : '{"error":"none"}');
-    });
-    await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
-    const file = join(dataDir, 'quotes.json');
-    writeFileSync(file, JSON.stringify(QUOTES));
+    provider = await startSecondUpstream(dataDir);
     [database, simulator] = await Promise.all([freshDatabase(), startSimulator()]);
-    const environment = { WEIR_CATALOGS: file, WEIR_UPSTREAM_URLS: `quotes=http://127.0.0.1:${(provider.address() as AddressInfo).port}`, WEIR_SIMULATOR_URL: simulator.url };
+    const environment = { ...provider.environment, WEIR_SIMULATOR_URL: simulator.url };
     fetcher = await startFetcher({ database, dataDir, upstreamUrl: simulator.url, environment });
     simulator.keys.set({ key: 'platform-secret', credits: null, perMinute: null, burst: 1, scopes: ['download'], suspended: false });
     await fetcher.newKey('platform-secret');
@@ -66,7 +26,7 @@ describe('a second upstream', () => {
   afterAll(async () => {
     await fetcher.stop();
     await simulator.close();
-    await new Promise((resolve) => provider.close(resolve));
+    await provider.close();
     await database.drop();
     rmSync(dataDir, { recursive: true, force: true });
   }, 60_000);
@@ -76,7 +36,7 @@ describe('a second upstream', () => {
     const first = await fetcher.request('/quotes/quote/?symbol=ABC', as(tenant.token));
     expect([first.status, first.text, first.headers.get('weir-credits'), first.headers.get('weir-key')]).toEqual([200, '{"price":12.5}', '3', 'platform']);
     expect(first.headers.get('ratelimit')).toContain('"daily-quota";r=97');
-    expect(asked.at(-1)).toEqual({ url: '/quote/?symbol=ABC', token: 'quotes-secret' });
+    expect(provider.asked.at(-1)).toEqual({ url: '/quote/?symbol=ABC', token: 'quotes-secret' });
     await eventually(async () => expect((await fetcher.request('/quotes/quote?symbol=ABC', as(tenant.token))).headers.get('weir-cache')).toBe('hit'));
     const nothing = await fetcher.request('/quotes/quote/?symbol=NONE', as(tenant.token));
     expect([nothing.status, nothing.headers.get('weir-credits')]).toEqual([404, '3']);
@@ -98,7 +58,7 @@ describe('a second upstream', () => {
     await fetcher.newKey('own-quotes', { owner: tenant.id, upstream: 'quotes' });
     const answer = await fetcher.request('/quotes/quote/?symbol=OWN', as(tenant.token));
     expect([answer.status, answer.headers.get('weir-key')]).toEqual([200, 'own']);
-    expect(asked.at(-1)?.token).toBe('own-quotes');
+    expect(provider.asked.at(-1)?.token).toBe('own-quotes');
     expect((await tenant.call('/userid/?username=somebody')).body.code).toBe('upstream-key-missing');
     expect((await fetcher.request('/quotes/quote/?symbol=OWN', as(tenant.testToken))).body.code).toBe('simulator-missing');
   });
@@ -108,7 +68,7 @@ describe('a second upstream', () => {
     const first = await fetcher.request('/v1/catalog', as(tenant.token));
     expect(first.body).toMatchObject({ id: 'tiklive', upstreams: ['tiklive', 'quotes'] });
     const second = await fetcher.request('/v1/catalog?upstream=quotes', as(tenant.token));
-    expect(second.body).toMatchObject({ id: 'quotes', basePath: '/quotes', endpoints: [expect.objectContaining({ id: 'quote', credits: 3 })] });
+    expect(second.body).toMatchObject({ id: 'quotes', basePath: '/quotes', endpoints: expect.arrayContaining([expect.objectContaining({ id: 'quote', credits: 3 })]) });
     expect((await fetcher.request('/v1/catalog?upstream=none', as(tenant.token))).status).toBe(404);
     const { body: reference } = await fetcher.request('/v1/openapi.json');
     expect(Object.keys(reference.paths)).toEqual(expect.arrayContaining(['/tiklive/userid/', '/quotes/quote/']));

@@ -58,7 +58,7 @@ function instant(text: string, now: number): string {
   return new Date(at).toISOString();
 }
 
-function sourceOf({ source, key, wouldHaveRefused }: Json): string {
+function sourceOf({ source, key, upstream, wouldHaveRefused }: Json): string {
   const counted = wouldHaveRefused === undefined ? '' : `, would have refused ${wouldHaveRefused} in an hour`;
   switch (source.from) {
     case 'override':
@@ -66,7 +66,7 @@ function sourceOf({ source, key, wouldHaveRefused }: Json): string {
     case 'plan':
       return `plan ${source.plan}${counted}`;
     case 'ceiling':
-      return `${key === 'platform' ? 'shared key' : key}: ${source.perMinute}/min${source.learned ? `, learned, of ${source.configuredPerMinute}` : ''}`;
+      return `${key === 'platform' ? 'shared key' : key}${upstream === undefined ? '' : ` of ${upstream}`}: ${source.perMinute}/min${source.learned ? `, learned, of ${source.configuredPerMinute}` : ''}`;
     default:
       return `${source.from} ${source.budgetId ?? ''}`;
   }
