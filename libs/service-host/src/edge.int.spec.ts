@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { mintToken } from '@weir/access';
 import type { CommandContext } from '@weir/kernel';
-import { client, freshDatabase, startTestService, type Client, type TestDatabase } from '@weir/testing';
+import { client, eventually, freshDatabase, startTestService, type Client, type TestDatabase } from '@weir/testing';
 import { Client as Postgres } from 'pg';
 import { z } from 'zod';
 import { Needs } from './guard';
@@ -12,6 +12,8 @@ import type { ServiceDefinition } from './service';
 
 const body = z.strictObject({ name: z.string(), tags: z.array(z.string()).default([]) });
 const query = z.strictObject({ name: z.string().optional() });
+/** What holds the slow ones up, and how many there have been. */
+const slow = { calls: 0, goOn: (): void => undefined };
 
 @Controller('v1/echo')
 class EchoController {
@@ -19,6 +21,14 @@ class EchoController {
   @Needs('operator', 'What it was sent')
   post(@Body(parse(body)) sent: z.infer<typeof body>, @Command() { commandId, reason }: CommandContext) {
     return { sent, commandId, reason };
+  }
+
+  @Post('slow')
+  @Needs('operator', 'How many times it was called')
+  async slow() {
+    const calls = ++slow.calls;
+    await new Promise<void>((resolve) => (slow.goOn = resolve));
+    return { calls };
   }
 
   @Get(':name')
@@ -98,5 +108,21 @@ describe('Idempotency-Key', () => {
     for (let n = 0; n < 4; n++) await post('more', { 'idempotency-key': `b${n}` });
     const { rows } = await admin.query("select count(*)::int as n from weir.idempotency_keys where scope = 'x'");
     expect(rows).toEqual([{ n: 0 }]);
+  });
+
+  it('G7 holds the key of a request for as long as it is worked on: a retry does not begin it again, and gets its answer', async () => {
+    const send = () => operator('POST', '/v1/echo/slow', undefined, { 'idempotency-key': 'slow' });
+    const lease = async () => (await admin.query<{ until: Date }>("select lease_until as until from weir.idempotency_keys where key = 'slow'")).rows[0]?.until.getTime() ?? 0;
+    const first = send();
+    const begun = await eventually(async () => {
+      expect(await lease()).toBeGreaterThan(0);
+      return lease();
+    });
+    await eventually(async () => expect(await lease()).toBeGreaterThan(begun));
+    const retry = send();
+    slow.goOn();
+    const answers = await Promise.all([first, retry]);
+    expect(answers.map(({ status, body: { calls } }) => [status, calls])).toEqual([[201, 1], [201, 1]]);
+    expect(slow.calls).toBe(1);
   });
 });

@@ -15,8 +15,11 @@ import { principalOf, type WeirRequest } from './request';
  *     (absent) ──first──▶ running ──answered──▶ done
  *                            └──lease ran out──▶ running again, under the same command id: what the first had committed the
  *                                                event log returns, so it is done once
+ *
+ * A lease is renewed while its request is worked on, so that it may be short: who repeats a request whose process was killed has the
+ * answer within one wait.
  */
-const LEASE_MS = 30_000;
+const LEASE_MS = 5_000;
 const WAIT_MS = 10_000;
 const NOT_REPLAYABLE = 'weir:not-replayable';
 
@@ -59,6 +62,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if ('replay' in claim) return replay(claim.replay, reply);
     request.command = claim.command;
 
+    // a renewal that fails is made good by the next one
+    const renewing = setInterval(() => void this.renew(scope, key, claim.command.id).catch(() => undefined), LEASE_MS / 3);
     try {
       const body: unknown = await firstValueFrom(next.handle(), { defaultValue: undefined });
       const headers = pick(reply, ['etag', 'location']);
@@ -70,6 +75,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
       if (error.status >= 500 || error.status === 429) await this.giveUp(scope, key);
       else await this.finish(scope, key, error.status, toProblem(error, request.id), {});
       throw thrown;
+    } finally {
+      clearInterval(renewing);
     }
   }
 
@@ -91,6 +98,17 @@ export class IdempotencyInterceptor implements NestInterceptor {
         `update weir.idempotency_keys set state = 'done', status = $3, body = $4, headers = $5, lease_until = now() where scope = $1 and key = $2`,
         [scope, key, status, body === undefined ? null : JSON.stringify(body), JSON.stringify(headers)],
       ),
+    );
+  }
+
+  private async renew(scope: string, key: string, command: string): Promise<void> {
+    await this.work.inControl((sql) =>
+      sql.query(`update weir.idempotency_keys set lease_until = now() + $4 * interval '1 ms' where scope = $1 and key = $2 and command_id = $3 and state = 'running'`, [
+        scope,
+        key,
+        command,
+        LEASE_MS,
+      ]),
     );
   }
 

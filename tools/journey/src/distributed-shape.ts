@@ -27,10 +27,12 @@ export class DistributedShape {
   /**
    * @param replicas of each service
    * @param cluster whether there is another database, `eu`
+   * @param settings of every service, beside its own
    */
   constructor(
     private readonly replicas = 1,
     private readonly cluster = false,
+    private readonly settings: Readonly<Record<string, string>> = {},
   ) {}
 
   get distributed(): Distributed {
@@ -51,7 +53,7 @@ export class DistributedShape {
     this.running = await startDistributed({
       parts: this.parts,
       dataDir: this.dataDir,
-      environment: { PATH: process.env['PATH'], WEIR_REDIS_PREFIX: prefix, WEIR_SIMULATOR_LATENCY_P50_MS: '0', ...UNSETTLED_SOON, ...clusters },
+      environment: { PATH: process.env['PATH'], WEIR_REDIS_PREFIX: prefix, WEIR_SIMULATOR_LATENCY_P50_MS: '0', ...UNSETTLED_SOON, ...clusters, ...this.settings },
       operatorToken,
       replicas: Object.fromEntries(SERVICES.map((service) => [service, this.replicas])),
       database: this.database,

@@ -7,7 +7,7 @@ export function elsewhereSteps(journey: () => Journey, cluster: string): void {
   const own = (path: string) => journey().as(journey().of('elsewhere'), 'GET', `/v1/tenants/${journey().of('elsewhere').id}${path}`);
 
   it('serves a tenant that was placed in another database end to end: call, key, snapshot, usage, invoice, and a log that verifies', async () => {
-    const elsewhere = await journey().createTenant('hybrid', 'pro', cluster);
+    const elsewhere = await journey().createTenant('hybrid', 'pro', { as: 'elsewhere', cluster });
     expect((await own('/isolation')).body).toMatchObject({ placement: 'database', database: cluster, schema: `t_${elsewhere.id.slice(4)}`, others: [], migration: { missing: [] } });
     expect((await journey().call(elsewhere, 'first.of.elsewhere')).headers.get('weir-cache')).toBe('hit');
 

@@ -12,6 +12,8 @@ export interface Ask {
   readonly headers?: Record<string, string>;
 }
 
+export type Asking = (url: string, method: string, path: string, options?: Ask) => Promise<Answer>;
+
 export async function ask(url: string, method: string, path: string, { token, body, headers = {} }: Ask = {}): Promise<Answer> {
   const response = await fetch(`${url}${path}`, {
     method,

@@ -1,4 +1,4 @@
-import { ask, eventually, type Answer, type Ask } from './http';
+import { ask, eventually, type Answer, type Ask, type Asking } from './http';
 
 export interface Running {
   readonly url: string;
@@ -22,18 +22,26 @@ const HYBRID_SECRET = 'tl_hybrid_0a1b2c3d4e5f6071';
  * and run in order.
  */
 export class Journey {
-  readonly tenants: { shared?: Tenant; byo?: Tenant; hybrid?: Tenant; elsewhere?: Tenant } = {};
+  readonly tenants: { shared?: Tenant; byo?: Tenant; hybrid?: Tenant; elsewhere?: Tenant; [spare: `spare${number}`]: Tenant } = {};
   /** Upstream secrets, by the id that Weir gave the key. */
   readonly secrets = new Map<string, string>();
 
-  constructor(public running: Running) {}
+  /** @param asking how Weir is asked; the upstream is always asked straight */
+  constructor(
+    public running: Running,
+    private readonly asking: Asking = ask,
+  ) {}
+
+  anyone(method: string, path: string, options: Ask = {}): Promise<Answer> {
+    return this.asking(this.running.url, method, path, options);
+  }
 
   operator(method: string, path: string, options: Omit<Ask, 'token'> = {}): Promise<Answer> {
-    return ask(this.running.url, method, path, { ...options, token: this.running.operatorToken });
+    return this.anyone(method, path, { ...options, token: this.running.operatorToken });
   }
 
   as(tenant: Tenant, method: string, path: string, options: Omit<Ask, 'token'> = {}): Promise<Answer> {
-    return ask(this.running.url, method, path, { ...options, token: tenant.token });
+    return this.anyone(method, path, { ...options, token: tenant.token });
   }
 
   call(tenant: Tenant, username: string, options: Omit<Ask, 'token'> = {}): Promise<Answer> {
@@ -73,11 +81,10 @@ export class Journey {
   /**
    * From the request to a token, and, where the tenant can call already, to its first answer.
    *
-   * @param cluster a database of its name is where the tenant lives; it is `elsewhere` then
+   * @param cluster a database of its name is where the tenant lives
    */
-  async createTenant(keyMode: 'shared' | 'byo' | 'hybrid', plan: string, cluster?: string): Promise<Tenant> {
+  async createTenant(keyMode: 'shared' | 'byo' | 'hybrid', plan: string, { as: name = keyMode, cluster }: { as?: keyof Journey['tenants']; cluster?: string } = {}): Promise<Tenant> {
     const started = performance.now();
-    const name = cluster === undefined ? keyMode : 'elsewhere';
     const place = cluster === undefined ? {} : { placement: 'database', cluster };
     const made = await this.operator('POST', '/v1/tenants', { body: { slug: `journey-${name}`, keyMode, plan, ...place }, headers: { prefer: 'wait=10', 'idempotency-key': `journey-${name}` } });
     expect({ status: made.status, operation: made.body?.status }).toEqual({ status: 202, operation: 'succeeded' });

@@ -1,0 +1,41 @@
+import { SERVICES } from '@weir/tenancy';
+import { DistributedShape } from './distributed-shape';
+import { eventually } from './http';
+import { Interruptions, type Interruption } from './interruptions';
+import { Journey } from './journey';
+import { patient } from './patient';
+import { journeySteps } from './steps';
+
+/** In the step that needs it most: its own process is gone amid the request, and comes back while the step goes on. */
+const PLAN: readonly Interruption[] = [
+  { service: 'key-vault', amid: /^POST \/v1\/upstream-keys$/, afterMs: 20 },
+  { service: 'tenant-registry', amid: /^POST \/v1\/tenants$/, afterMs: 60 },
+  { service: 'rate-limiter', amid: /^PUT .*\/limits\/tenant-bucket$/, afterMs: 5 },
+  { service: 'upstream-fetcher', amid: /^GET .*\/fetch-jobs\/job_/, afterMs: 5 },
+  { service: 'metering', amid: /^GET \/v1\/usage\?groupBy=key/, afterMs: 5 },
+  { service: 'audit-ledger', amid: /^GET .*\/events\?limit=/, afterMs: 0 },
+];
+
+// a step takes as long as a service that starts on a busy machine
+jest.setTimeout(90_000);
+
+describe.each([1, 2])('the main job with %i of every service, one of each killed -9 amid the steps and started again', (replicas) => {
+  const shape = new DistributedShape(replicas, false, { WEIR_JOB_LEASE_MS: '2000' });
+  const interruptions = new Interruptions(PLAN, () => shape.distributed);
+  let journey: Journey;
+
+  beforeAll(async () => {
+    journey = new Journey(await shape.start(), patient(interruptions));
+  }, 120_000);
+  afterAll(() => shape.remove(), 60_000);
+
+  journeySteps(() => journey, { firstCallWithinMs: Infinity });
+
+  it('has killed and started again each of the six, was felt by its clients, and both equations hold at the end', async () => {
+    await interruptions.over();
+    expect([...interruptions.killed.keys()].sort()).toEqual([...SERVICES].sort());
+    for (const { before, after } of interruptions.killed.values()) expect([typeof before, typeof after, before === after]).toEqual(['number', 'number', false]);
+    if (replicas === 1) expect(interruptions.felt.length).toBeGreaterThan(SERVICES.length);
+    await eventually(() => journey.bothEquationsHold(), 30_000);
+  });
+});
