@@ -8,6 +8,7 @@ import { MemberController } from './member/member.http';
 import { MemberService } from './member/member.service';
 import { Archives } from './operations/archives';
 import { ArchivesController, partRoutes } from './operations/archives.http';
+import { MigrationOrders } from './operations/migration-orders';
 import { Migrations, MigrationsController } from './operations/migrations.http';
 import { ParkedMessages } from './operations/parked-messages';
 import { parkedMetrics } from './operations/parked-metrics';
@@ -65,7 +66,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     const placing = new Placing(operations, mover(databases, bundle), tenants, clusters);
     const purging = new Purging(operations, receipts, purger(databases), tenants, work);
     const archives = new Archives(databases, importer(databases.home, bundle), tenants, work);
-    const migrations = new Migrations(databases, bundle, migrator(databases, bundle), report('migrations'));
+    const migrations = new Migrations(databases, bundle, migrator(databases, bundle), new MigrationOrders(work), report('migrations'));
 
     parkedMetrics(runtime.work.direct, runtime.metrics);
     const everywhere = [HOME, ...clusters].map((cluster) => runtime.work.of(cluster).direct);
@@ -74,6 +75,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
       relayMetrics(everywhere, runtime.metrics);
     }
     runtime.onStop(async () => {
+      await migrations.stop();
       await closeDataSources(sources);
       await Promise.all([databases.home, ...databases.clusters.values()].map((pool) => pool.end()));
     });
