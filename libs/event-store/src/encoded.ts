@@ -1,5 +1,6 @@
 import { contentDigest } from '@weir/audit-format';
 import { canonicalJson, rfc3339, uuidFrom, type TenantId } from '@weir/kernel';
+import { bytesArray, textArray } from '@weir/tenancy';
 import type { Append, StateChange } from './append';
 import { contractOf, type Contracts } from './contracts';
 
@@ -99,36 +100,3 @@ function together(tenant: TenantId, appends: readonly Encoded[]): Statement {
 }
 
 const jsonOf = (states: readonly object[]): string | null => (states.length === 0 ? null : JSON.stringify(states));
-
-const TEXT = 25;
-const BYTEA = 17;
-const HEADER = 20;
-
-/** A text[] as PostgreSQL reads it in binary: nothing to escape here, nothing to parse there. */
-function textArray(texts: readonly (string | null)[]): Buffer {
-  const sizes = texts.map((text) => (text === null ? 0 : Buffer.byteLength(text)));
-  const buffer = arrayOf(TEXT, texts.length, sizes.reduce((sum, size) => sum + size, 0));
-  let at = HEADER;
-  texts.forEach((text, index) => {
-    at = buffer.writeInt32BE(text === null ? -1 : (sizes[index] as number), at);
-    if (text !== null) at += buffer.write(text, at);
-  });
-  return buffer;
-}
-
-function bytesArray(values: readonly Buffer[]): Buffer {
-  const buffer = arrayOf(BYTEA, values.length, values.reduce((sum, { length }) => sum + length, 0));
-  let at = HEADER;
-  for (const value of values) {
-    at = buffer.writeInt32BE(value.length, at);
-    at += value.copy(buffer, at);
-  }
-  return buffer;
-}
-
-/** One dimension that starts at 1, with its head written and room for so many elements of so many bytes together. */
-function arrayOf(type: number, length: number, bytes: number): Buffer {
-  const buffer = Buffer.allocUnsafe(HEADER + 4 * length + bytes);
-  [1, 1, type, length, 1].forEach((value, index) => buffer.writeInt32BE(value, 4 * index));
-  return buffer;
-}

@@ -1,4 +1,5 @@
 export { damaged, type ArchiveHead, type ArchiveManifest, type ArchivePart } from './archive';
+export { boolArray, bytesArray, int4Array, int8Array, textArray, uuidArray } from './binary-arrays';
 export { bootstrap } from './bootstrap';
 export { collectBundle, neededBy, type Bundle, type Migration } from './bundle';
 export { mover, type Moved, type Mover } from './mover';

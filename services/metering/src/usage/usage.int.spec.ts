@@ -5,7 +5,7 @@ import { schemaOf } from '@weir/tenancy';
 import { Client as Postgres } from 'pg';
 import { closePeriod } from '../books/books';
 import { daysOf } from '../period';
-import { countQuota } from '../quota/quota';
+import { readStanding } from '../standing/standing';
 import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
 import { held, released, served, settled } from '../testing/samples';
 import { RollupChecks } from './checking';
@@ -50,7 +50,7 @@ const closedMonth = async (tenant: TenantId, month: string, now: number) => {
   await database.work.inTenant(tenant, (sql) => closePeriod(sql, tenant, month, now));
   return { body: (await usage.ofTenant(tenant, { ...EVER, to: daysOf(month).before, groupBy: ['day'] })).data };
 };
-const quotaOf = (tenant: TenantId, now: number) => database.work.inTenant(tenant, (sql) => countQuota(sql, tenant, now));
+const quotaOf = (tenant: TenantId, now: number) => database.work.inTenant(tenant, (sql) => readStanding(sql, tenant, now).then(({ quota }) => quota));
 const ingest = (...records: Usage[]) => consumer.ingest(batch(records));
 const totals = async (tenant: TenantId) => (await usage.ofTenant(tenant, EVER)).totals;
 const overdue = (afterMs = -1_000) => new UnsettledHolds(database.work, ledger, afterMs, (error) => fail(error)).find();
@@ -381,7 +381,7 @@ describe('the quota', () => {
     await consumerAt('2026-12-01T00:00:00Z').ingest(
       batch([settled({ tenantId, at: at('2026-10-31T23:59:59Z') }), settled({ tenantId, at: at('2026-11-01T00:00:00Z') }), settled({ tenantId, at: at('2026-11-30T23:59:59Z') })]),
     );
-    const on = (text: string) => database.work.inTenant(tenantId, (sql) => countQuota(sql, tenantId, at(text)));
+    const on = (text: string) => database.work.inTenant(tenantId, (sql) => readStanding(sql, tenantId, at(text)).then(({ quota }) => quota));
     expect(await on('2026-11-30T12:00:00Z')).toMatchObject({
       day: '2026-11-30',
       dayCredits: 2,
