@@ -6,7 +6,7 @@ export { assertPresent } from './install/needs';
 export { PARTS, startParts, type PartName, type Parts, type PartsOptions } from './parts';
 export { startKafkaCluster, type KafkaCluster, type KafkaClusterOptions } from './parts/kafka-cluster';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
-export { ROUTES, routeOf, type Route } from './routes';
+export { ROUTES, routeOf, routesWith, type Route } from './routes';
 export type { ServiceProcess } from './distributed/service-process';
 export type { Distributed, DistributedOptions };
 
