@@ -25,18 +25,15 @@ export class HoldDecisions {
     private readonly onError: (error: Error, tenant: TenantId) => void,
   ) {}
 
-  /**
-   * @param control a transaction of the home database, where the lines are
-   * @param before ms: holds from before it have their line, if there is one
-   */
-  async decide(control: Sql, source: Source, before: number): Promise<Finding[]> {
+  /** @param before ms: holds from before it have their line, if there is one */
+  async decide(source: Source, before: number): Promise<Finding[]> {
     const found: Finding[] = [];
     for (let after = ''; ;) {
       const waiting = await this.work.inEveryControl((sql) =>
         sql.query<AttemptId & { tenant_id: TenantId }>(UNDECIDED, [before, source.coversFrom ?? null, source.keyId ?? '', after]),
       );
       const holds = waiting.flatMap(({ rows }) => rows);
-      const lines = await linesOf(control, source.source, holds);
+      const lines = await this.work.inControl((sql) => linesOf(sql, source.source, holds));
       for (const [tenant, own] of Map.groupBy(holds, (row) => row.tenant_id)) {
         found.push(...(await this.decideOf(tenant, own, source, lines).catch((error: Error) => (this.onError(error, tenant), []))));
       }

@@ -1,6 +1,6 @@
 import type { BusRecord } from '@weir/bus';
 import { USAGE_TOPIC, type Usage } from '@weir/contracts';
-import { newId, systemClock, type TenantId } from '@weir/kernel';
+import { newId, newUuid, systemClock, type TenantId } from '@weir/kernel';
 import type { PlacementKind } from '@weir/tenancy';
 import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
 import { held, served, settled } from '../testing/samples';
@@ -48,7 +48,7 @@ describe('recording a batch', () => {
 
   it('counts what moves an attempt furthest, whichever of a batch that is, and of two that say the same the first', async () => {
     const tenantId = await database.newTenant();
-    const [first, second] = [settled({ tenantId, chargedCredits: 3 }), settled({ tenantId, chargedCredits: 7 })];
+    const [first, second] = [settled({ tenantId, chargedCredits: 3, eventId: newUuid(Date.now() - 10) }), settled({ tenantId, chargedCredits: 7 })];
     await ledger.record(tenantId, [{ ...second, requestId: first.requestId }, held({ tenantId, requestId: first.requestId }), first]);
     expect(await rows(tenantId)).toEqual({ n: 3, charged: 3 });
   });
