@@ -1,6 +1,7 @@
 import { append } from '@weir/event-store';
 import type { TenantId } from '@weir/kernel';
 import type { Sql } from '@weir/tenancy';
+import { ofItself } from '../usage/on-record';
 import { alarmsOf, type BudgetStanding } from './alarms';
 
 /** Those that have not been said in their period yet. */
@@ -21,7 +22,7 @@ export async function sayAlarms(sql: Sql, tenant: TenantId, standings: readonly 
       stream: `budget-alarms/${budgetId}`,
       expected: 'any',
       events: [fact],
-      context: { actor: { type: 'service', id: 'metering' }, commandId, at: now, action: 'budget alarm' },
+      context: ofItself('budget alarm', commandId, now),
     });
   }
 }

@@ -1,9 +1,9 @@
 import type { ReconciliationEvent, UsageOf } from '@weir/contracts';
-import { append } from '@weir/event-store';
 import { fact, type TenantId } from '@weir/kernel';
-import type { Sql, UnitOfWork } from '@weir/tenancy';
+import type { UnitOfWork } from '@weir/tenancy';
 import { foundOf } from '../usage/entry';
 import type { UsageLedger } from '../usage/ledger';
+import { ofItself, putOnRecord } from '../usage/on-record';
 import type { AttemptId } from '../usage/record-usage';
 import { readHolds } from '../usage/unsettled';
 import { findingOf, type Finding, type Line } from './compare';
@@ -52,7 +52,10 @@ export class HoldDecisions {
       tenant,
       decisions.map(({ hold, line }) => foundOf(hold, line)),
       async (sql) => {
-        for (const { hold, line } of decisions) await put(sql, tenant, decidedOf(hold, source.source, line), `${hold.requestId}/${hold.attempt}`, hold.at);
+        for (const { hold, line } of decisions) {
+          const context = ofItself('decide an unsettled hold', `usage.hold-decided/${hold.requestId}/${hold.attempt}`, hold.at);
+          await putOnRecord(sql, tenant, decidedOf(hold, source.source, line), context);
+        }
       },
     );
     return decisions.map(({ hold, line }) => findingOfHold(hold, line));
@@ -76,15 +79,4 @@ function findingOfHold(hold: UsageOf<'held'>, line: Line | undefined): Finding {
   return line === undefined
     ? findingOf('unsettled-not-taken', attempt, 0, 'Nobody settled the hold, and the upstream’s account does not list the attempt: it took nothing.', hold.upstreamCredits)
     : findingOf('unsettled-taken', attempt, line.credits, `Nobody settled the hold; the upstream’s account says that it took ${line.credits}. The tenant, who had no answer, pays nothing.`, hold.upstreamCredits);
-}
-
-/** An event of the tenant's log, once. */
-export async function put(sql: Sql, tenant: TenantId, event: ReconciliationEvent, subject: string, at: number): Promise<void> {
-  await append(sql, {
-    tenant,
-    stream: `usage/${tenant}`,
-    expected: 'any',
-    events: [event],
-    context: { actor: { type: 'service', id: 'metering' }, commandId: `${event.type}/${subject}`, at, action: 'reconciliation' },
-  });
 }

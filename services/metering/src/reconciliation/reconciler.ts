@@ -3,7 +3,8 @@ import { PLATFORM, fact, isTransient, parseId, sleep, type Clock } from '@weir/k
 import type { UnitOfWork } from '@weir/tenancy';
 import { attemptsIn } from './attempts';
 import { compare, type Compared, type Finding, type Span } from './compare';
-import { put, type HoldDecisions } from './decide';
+import { ofItself, putOnRecord } from '../usage/on-record';
+import type { HoldDecisions } from './decide';
 import { compareDays } from './days';
 import { keepComparison } from './reconciliations';
 import { comparedSoFar, ensureSource, firstLineAt, keepLines, leaseSource, linesIn, readSoFar, releaseSource, renewLease, sources, stillLeased, type Source } from './statements';
@@ -167,8 +168,8 @@ export class Reconciler {
     if (finding.class === 'unsettled-taken' || finding.class === 'unsettled-not-taken') return;
     const tenant = parseId('ten', tenantId) ?? PLATFORM;
     const event = fact('usage.discrepancy-found', { ...finding, class: finding.class, source, explanation });
-    const subject = `${source}/${finding.class}/${finding.requestId}/${finding.attempt}`;
-    await this.parts.work.inTenant(tenant, (sql) => put(sql, tenant, event, subject, this.parts.clock())).catch(this.parts.onError);
+    const context = ofItself('compare usage with the upstream’s account', `${event.type}/${source}/${finding.class}/${finding.requestId}/${finding.attempt}`, this.parts.clock());
+    await this.parts.work.inTenant(tenant, (sql) => putOnRecord(sql, tenant, event, context)).catch(this.parts.onError);
   }
 }
 

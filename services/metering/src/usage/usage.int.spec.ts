@@ -10,6 +10,7 @@ import { meteringDatabase, type MeteringDatabase } from '../testing/metering-dat
 import { held, released, served, settled } from '../testing/samples';
 import { RollupChecks } from './checking';
 import { KeptMonths } from './kept-months';
+import { ofItself } from './on-record';
 import { UsageLedger } from './ledger';
 import { CLASSES, type MarginRow } from './margin';
 import { findDrift } from './recount';
@@ -166,7 +167,7 @@ describe('counting usage', () => {
 
     const [quota, keys] = [await quotaOf(tenantId, december), await byKey(tenantId)];
     const checks = new RollupChecks({ work: database.work, clock: () => december, kept: new KeptMonths(() => december, 25), tenants: () => [], onChecked: () => undefined, onError: fail });
-    expect(await checks.rebuild(tenantId)).toMatchObject({ from: '2026-11-01', rows: 0 });
+    expect(await checks.rebuild(tenantId, ofItself('spec', 'rebuild', Date.now()))).toMatchObject({ from: '2026-11-01', rows: 0 });
     expect([await quotaOf(tenantId, december), await byKey(tenantId)]).toEqual([quota, keys]);
     expect(await checks.check(tenantId)).toMatchObject({ from: '2024-12-01', rows: 0 });
     await expect(closedMonth(tenantId, '2026-12', december)).rejects.toMatchObject({ code: 'period-open' });

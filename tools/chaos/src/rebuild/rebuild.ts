@@ -70,7 +70,7 @@ export async function countAndRebuild({ work, admin, tenant, records, random, pr
   for (const table of ['usage_daily', 'usage_hourly', 'charged_daily']) await admin.query(`truncate "${schemaOf(tenant)}".${table}`);
   await admin.query('truncate weir_metering.key_usage');
   const rebuilding = performance.now();
-  await checks.rebuild(tenant);
+  await checks.rebuild(tenant, { actor: { type: 'operator', id: 'chaos' }, commandId: 'rebuild', at: systemClock(), action: 'rebuild' });
   const rebuilt = performance.now();
   const after = await sums(admin, tenant);
   return {
