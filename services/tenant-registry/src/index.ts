@@ -18,6 +18,7 @@ import { Placing } from './operations/placing';
 import { Provisioning } from './operations/provisioning';
 import { Purging } from './operations/purging';
 import { Receipts } from './operations/receipts';
+import { RelayLagController, RelayLags } from './operations/relay-lag.http';
 import { relayMetrics } from './operations/relay-metrics';
 import { startRelays } from './operations/relays';
 import { Topics, TopicsController } from './operations/topics.http';
@@ -72,7 +73,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     const everywhere = [HOME, ...clusters].map((cluster) => runtime.work.of(cluster).direct);
     if (common.roles.includes('relay')) {
       startRelays(runtime);
-      relayMetrics(everywhere, runtime.metrics);
+      relayMetrics(everywhere, runtime.metrics, config.lagTenants);
     }
     runtime.onStop(async () => {
       await migrations.stop();
@@ -83,7 +84,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     return {
       module: {
         module: TenantRegistryModule,
-        controllers: [TenantController, ApiTokenController, PlanController, MemberController, ParkedController, TopicsController, MigrationsController, ArchivesController],
+        controllers: [TenantController, ApiTokenController, PlanController, MemberController, ParkedController, TopicsController, RelayLagController, MigrationsController, ArchivesController],
         providers: [
           { provide: TenantService, useValue: tenants },
           { provide: ApiTokenService, useValue: tokens },
@@ -96,6 +97,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
           { provide: IsolationReport, useValue: new IsolationReport(runtime.work, bundle) },
           { provide: ParkedMessages, useValue: new ParkedMessages(runtime.work) },
           { provide: Topics, useValue: new Topics(everywhere) },
+          { provide: RelayLags, useValue: new RelayLags(everywhere, tenants) },
           { provide: Archives, useValue: archives },
           { provide: Migrations, useValue: migrations },
         ],

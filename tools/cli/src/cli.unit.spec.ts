@@ -282,6 +282,21 @@ describe('help', () => {
   });
 });
 
+describe('relay lag', () => {
+  const waits = { tenantId: 'ten_1', events: 12, seconds: 3.04, since: '2026-11-24T12:00:00.000Z', reEmitting: true };
+
+  it('lists every tenant that waits, and shows one, named by id or slug', async () => {
+    answers = () => ({ body: { data: [waits], nextCursor: null } });
+    expect((await weir(['relay', 'lag'], { env: env() })).out).toMatch(/ten_1 +12 +3\.0 +2026-11-24 12:00:00Z +being re-emitted/);
+    const progress = { tenantId: 'ten_1', events: 0, seconds: 0, published: 40, caughtUpAt: '2026-11-24T12:00:00.000Z', reEmitting: false };
+    answers = ({ url: path }) => ({ body: path.startsWith('/v1/tenants') ? { data: [tenant(1)], nextCursor: null } : progress });
+    expect((await weir(['relay', 'lag', 't1'], { env: env() })).out).toMatch(/not published +0 events\n.*\npublished up to +40/);
+    expect(heard.at(-1)?.url).toBe('/v1/relay/lag/ten_1');
+    await weir(['relay', 'lag', 'ten_platform'], { env: env() });
+    expect(heard.at(-1)?.url).toBe('/v1/relay/lag/ten_platform');
+  });
+});
+
 describe('migrations', () => {
   const order = { id: 'op_1', state: 'running', startedAt: '2026-11-24T12:00:00.000Z', finishedAt: null, migrated: null, error: null, by: 'operator:op' };
   const inHome = { cluster: 'home', current: 2, behind: 1, error: null, run: { state: 'stopped', homes: 3, done: 1, failed: [{ home: 't_b', detail: 'division by zero' }] } };
