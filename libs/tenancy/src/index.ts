@@ -3,6 +3,7 @@ export { boolArray, bytesArray, int4Array, int8Array, textArray, uuidArray } fro
 export { bootstrap } from './bootstrap';
 export { collectBundle, neededBy, type Bundle, type Migration } from './bundle';
 export { mover, type Moved, type Mover } from './mover';
+export { patiently } from './patient';
 export { currentPlace, type Place } from './place';
 export { MIGRATOR, SERVICES, SERVICE_GROUP, loginOf, schemaOf, type ServiceName } from './names';
 export { ensureDatabase, prepareDatabase } from './prepare';

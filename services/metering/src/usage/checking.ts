@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fact, sleep, utcDay, type Clock, type CommandContext, type TenantId } from '@weir/kernel';
-import type { Sql, UnitOfWork } from '@weir/tenancy';
+import { patiently, type Sql, type UnitOfWork } from '@weir/tenancy';
 import { replaceKeyUsage, type KeySums } from './key-usage';
 import type { KeptMonths } from './kept-months';
 import { ofItself, putOnRecord } from './on-record';
@@ -27,6 +27,8 @@ export interface RollupChecksParts {
 }
 
 const DAY_MS = 86_400_000;
+/** A hundred million records are read in that time. */
+const WITHIN_MS = 600_000;
 /** What is looked at on schedule: what came before was looked at then, and late usage is never older than that without being an adjustment. */
 const LOOKED_BACK_MS = 40 * DAY_MS;
 
@@ -52,7 +54,7 @@ export class RollupChecks {
    */
   async check(tenantId: TenantId, { from, by }: { readonly from?: string; readonly by?: CommandContext } = {}): Promise<Check> {
     const { work, clock, onChecked } = this.parts;
-    const check = await work.inTenant(tenantId, (sql) => this.find(sql, tenantId, from));
+    const check = await work.inTenant(tenantId, async (sql) => this.find(await patiently(sql, WITHIN_MS), tenantId, from));
     if (check.rows > 0) {
       const digest = createHash('sha256').update(JSON.stringify(check.shown)).digest('hex').slice(0, 16);
       const tables = [...new Set(check.shown.map(({ table }) => table))];
@@ -69,9 +71,10 @@ export class RollupChecks {
     const { work, onChecked } = this.parts;
     const check = await work.inTenant(tenantId, async (sql) => {
       await lockUsage(sql, tenantId);
+      const patient = await patiently(sql, WITHIN_MS);
       const { rows } = await sql.query<{ from: string | null }>(`select to_char(open_from, 'YYYY-MM-DD') as from from books where tenant_id = $1`, [tenantId]);
-      const before = await this.find(sql, tenantId, rows[0]?.from ?? undefined);
-      const keys = await rebuildSums<KeySums>(sql, tenantId, { from: before.from, keptFrom: this.parts.kept.wholeFrom() });
+      const before = await this.find(patient, tenantId, rows[0]?.from ?? undefined);
+      const keys = await rebuildSums<KeySums>(patient, tenantId, { from: before.from, keptFrom: this.parts.kept.wholeFrom() });
       await putOnRecord(sql, tenantId, fact('usage.rebuilt', { from: before.from, rows: before.rows }), by);
       await work.leaveTenant(sql);
       await replaceKeyUsage(sql, tenantId, before.from, keys);

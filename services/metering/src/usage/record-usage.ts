@@ -27,7 +27,8 @@ const REVERSED: Readonly<Record<string, string>> = {
 /**
  * Dedupe, rows and sums in one statement (COPY into a stage and a statement per table are slower: docs/metering.md). The tenant's lock is held,
  * so that what is not there when it is looked for is not there when it is written: ON CONFLICT would write each row twice to the WAL.
- * An attempt's records are looked up one by one because no statistics can turn that into a reading of all that the tenant has.
+ * An attempt's records are looked up one by one because no statistics can turn that into a reading of all that the tenant has, and once, before
+ * the join, because the planner would do it for each pair of them.
  *
  * What moves an attempt is what counts; a move past what had counted (unsettled, taken) adds a row that takes that back. Usage of a closed
  * month goes into the sums of now, and says which month it adjusts.
@@ -40,7 +41,7 @@ const RECORD = `
            case when i.day < b.open_from then $3::smallint else i.hour end as hour,
            case when i.day < b.open_from then to_char(i.day, 'YYYY-MM') else '' end as adjusts
     from unnest(${GIVEN.shapes}) with ordinality as i (${SHARED_NAMES.join(', ')}, number), book b
-  ), attempts as (
+  ), attempts as materialized (
     select a.request_id, a.attempt, a.number, known.rank, known.events
     from unnest(${GIVEN.attempts}) with ordinality as a (request_id, attempt, number)
     cross join lateral (
