@@ -5,10 +5,11 @@ import { conflicts } from './conflicts/conflicts';
 import { conservation } from './conservation/conservation';
 import { fairness } from './fairness/fairness';
 import { keyRotation } from './key-rotation/key-rotation';
+import { quota } from './quota/quota';
 import { rebuild } from './rebuild/rebuild';
 import { redisAway } from './redis-away/redis-away';
 import { tenancy } from './tenancy/tenancy';
 import { trialToOwnKey } from './trial-to-own-key/trial-to-own-key';
 
 /** Every scenario there is, in the order in which they are listed. */
-export const SCENARIOS: readonly Scenario[] = [brokers, coalescing, conflicts, conservation, fairness, keyRotation, rebuild, redisAway, tenancy, trialToOwnKey];
+export const SCENARIOS: readonly Scenario[] = [brokers, coalescing, conflicts, conservation, fairness, keyRotation, quota, rebuild, redisAway, tenancy, trialToOwnKey];
