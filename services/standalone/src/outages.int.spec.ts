@@ -50,7 +50,7 @@ beforeAll(async () => {
     WEIR_BUS: 'kafka',
     WEIR_KAFKA_BROKERS: kafka.brokers,
     WEIR_OPERATOR_TOKEN: operator,
-    WEIR_STALE_AFTER_MS: '4000',
+    WEIR_STALE_AFTER_MS: '3000',
     WEIR_LIMITER: 'memory',
     WEIR_KEY_ENCRYPTION: 'local',
     WEIR_DATA_DIR: dataDir,
@@ -126,4 +126,17 @@ describe('a service', () => {
       for (const service of services) expect({ service, status: (await ask(service)).status }).toEqual({ service, status: 401 });
     }, 20_000);
   }, 120_000);
+
+  it('E13 that is told to stop while the broker is gone ends within the grace that an orchestrator gives', async () => {
+    await kafka.kill(1);
+    const took = await Promise.all(
+      [...hosts].map(async ([service, host]) => {
+        const begun = performance.now();
+        await host.stop();
+        hosts.delete(service);
+        return { service, seconds: (performance.now() - begun) / 1_000 };
+      }),
+    );
+    expect(took.filter(({ seconds }) => seconds > 25)).toEqual([]);
+  }, 60_000);
 });
