@@ -1,5 +1,7 @@
 import type { Scenario } from './scenario';
+import { brokerAway } from './broker-away/broker-away';
 import { brokers } from './brokers/brokers';
+import { churn } from './churn/churn';
 import { coalescing } from './coalescing/coalescing';
 import { conflicts } from './conflicts/conflicts';
 import { conservation } from './conservation/conservation';
@@ -12,4 +14,4 @@ import { tenancy } from './tenancy/tenancy';
 import { trialToOwnKey } from './trial-to-own-key/trial-to-own-key';
 
 /** Every scenario there is, in the order in which they are listed. */
-export const SCENARIOS: readonly Scenario[] = [brokers, coalescing, conflicts, conservation, fairness, keyRotation, quota, rebuild, redisAway, tenancy, trialToOwnKey];
+export const SCENARIOS: readonly Scenario[] = [brokerAway, brokers, churn, coalescing, conflicts, conservation, fairness, keyRotation, quota, rebuild, redisAway, tenancy, trialToOwnKey];
