@@ -1,6 +1,6 @@
 import type { Verdict } from './decided';
 import { periodAt, periodEndMicros, type Period } from './periods';
-import type { BucketRule, Order, Rule, SlotsRule, Use } from './rules';
+import { leaseEndMicros, type BucketRule, type Order, type Rule, type SlotsRule, type Use } from './rules';
 import type { Sharing } from './sharing';
 
 /** A debt in nanoseconds of refilling, as it was at `atMicros`, when a call cost `everyNs`. */
@@ -283,8 +283,9 @@ export function setDebt(slot: Slot, field: string, debt: Debt): void {
 }
 
 export function lend(slot: Slot, { member, leaseMs }: Pick<Order, 'member' | 'leaseMs'>, nowMicros: number): void {
-  slot.leases.set(member, nowMicros + leaseMs * 1000);
-  keepUntil(slot, nowMicros + leaseMs * 1000);
+  const untilMicros = leaseEndMicros(nowMicros, leaseMs);
+  slot.leases.set(member, untilMicros);
+  keepUntil(slot, untilMicros);
 }
 
 export function remember(slot: Slot, member: string, held: Held): void {

@@ -139,12 +139,12 @@ export function sharedOrder(take: KeyTake, { weight, priority }: Share): SharedO
   return { ...keyOrder(take), tenant: take.tenant, takeId: take.takeId, weight: thousandths, priority };
 }
 
-/** Where a take lives. On a key's slot its name begins with the tenant: nobody meets another tenant's take by its id. */
+/** Where a take lives. On a key's slot its name ends with the tenant: nobody meets another tenant's take by its id. */
 export function place(ref: TakeRef): { slot: string; member: string } {
   const takeId = name('takeId', ref.takeId);
   return ref.slot === 'tenant'
     ? { slot: `{${name('tenant', ref.tenant)}}:${name('project', ref.project)}`, member: takeId }
-    : { slot: keySlot(ref.keyId), member: `${name('tenant', ref.tenant)}/${takeId}` };
+    : { slot: keySlot(ref.keyId), member: `${takeId} ${name('tenant', ref.tenant)}` };
 }
 
 export const keySlot = (keyId: string): string => `{${name('keyId', keyId)}}`;
@@ -231,6 +231,15 @@ const slotsRule = (limit: LimitName, of: number, shadow: boolean): SlotsRule => 
 function lease(leaseMs: number): { leaseMs: number; rememberMs: number } {
   if (wholeNumber('leaseMs', leaseMs, MAX_LEASE_MS) === 0) throw invalid('leaseMs must be at least 1.', { leaseMs });
   return { leaseMs, rememberMs: leaseMs + REMEMBER_SLACK_MS };
+}
+
+/**
+ * When a lease that is taken now ends of itself: up to a sixteenth of its length later than it says, so that of however many calls in flight there
+ * are few different ends to remember.
+ */
+export function leaseEndMicros(nowMicros: number, leaseMs: number): number {
+  const grain = Math.max(1, Math.floor((leaseMs * 1000) / 16));
+  return Math.ceil((nowMicros + leaseMs * 1000) / grain) * grain;
 }
 
 function seed(kind: Period, text: string, counted: number): Seed {
