@@ -10,8 +10,9 @@ import { keyRotation } from './key-rotation/key-rotation';
 import { quota } from './quota/quota';
 import { rebuild } from './rebuild/rebuild';
 import { redisAway } from './redis-away/redis-away';
+import { soak } from './soak/soak';
 import { tenancy } from './tenancy/tenancy';
 import { trialToOwnKey } from './trial-to-own-key/trial-to-own-key';
 
 /** Every scenario there is, in the order in which they are listed. */
-export const SCENARIOS: readonly Scenario[] = [brokerAway, brokers, churn, coalescing, conflicts, conservation, fairness, keyRotation, quota, rebuild, redisAway, tenancy, trialToOwnKey];
+export const SCENARIOS: readonly Scenario[] = [brokerAway, brokers, churn, coalescing, conflicts, conservation, fairness, keyRotation, quota, rebuild, redisAway, soak, tenancy, trialToOwnKey];

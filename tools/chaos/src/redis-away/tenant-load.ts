@@ -15,7 +15,7 @@ export interface Tally {
 
 const TICK_MS = 20;
 
-/** Calls of one tenant at a steady rate, at the fetchers in turn, each for another person, so that each would go upstream. */
+/** Calls of one tenant at a steady rate, at the fetchers in turn. */
 export class TenantLoad {
   readonly tally: Tally = { admitted: 0, refused: new Map(), broken: [], admittedAt: [], tookMs: [] };
   private readonly pending = new Set<Promise<void>>();
@@ -27,6 +27,8 @@ export class TenantLoad {
     private readonly pools: readonly Pool[],
     private readonly tenant: { readonly slug: string; readonly token: string },
     private readonly perSecond: number,
+    /** Of call n; default: each for another person, so that each would go upstream. */
+    private readonly pathOf = (n: number): string => `/tiklive/userid/?username=${tenant.slug.replaceAll('-', '_')}_${n}`,
   ) {
     this.timer = setInterval(() => this.catchUp(), TICK_MS);
   }
@@ -48,7 +50,7 @@ export class TenantLoad {
     const { tally, tenant, pools } = this;
     const from = performance.now();
     try {
-      const path = `/tiklive/userid/?username=${tenant.slug.replaceAll('-', '_')}_${n}`;
+      const path = this.pathOf(n);
       const { statusCode, body } = await (pools[n % pools.length] as Pool).request({ method: 'GET', path, headers: { authorization: `Bearer ${tenant.token}` } });
       const text = await body.text();
       tally.tookMs.push(performance.now() - from);
