@@ -3,7 +3,7 @@
  * must name the type (`$1::uuid[]`), since the server does not look at a binary value to find out.
  */
 
-const OID = { bool: 16, bytea: 17, int8: 20, int4: 23, text: 25, uuid: 2950 } as const;
+const OID = { bool: 16, bytea: 17, int8: 20, int4: 23, text: 25, timestamptz: 1184, uuid: 2950 } as const;
 const HEADER = 20;
 const UUID_BYTES = 16;
 
@@ -38,10 +38,13 @@ export const int4Array = (numbers: readonly number[]): Buffer => fixed(OID.int4,
 
 /** @param numbers safe integers */
 export const int8Array = (numbers: readonly number[]): Buffer =>
-  fixed(OID.int8, 8, numbers, (number, buffer, at) => {
-    buffer.writeInt32BE(Math.floor(number / 2 ** 32), at);
-    buffer.writeUInt32BE(number >>> 0, at + 4);
-  });
+  fixed(OID.int8, 8, numbers, writeInt8);
+
+const Y2000 = Date.UTC(2000, 0, 1);
+
+/** @param times whole ms since 1970 */
+export const timestamptzArray = (times: readonly number[]): Buffer =>
+  fixed(OID.timestamptz, 8, times, (ms, buffer, at) => writeInt8((ms - Y2000) * 1_000, buffer, at));
 
 export const boolArray = (values: readonly boolean[]): Buffer => fixed(OID.bool, 1, values, (value, buffer, at) => buffer.writeUInt8(value ? 1 : 0, at));
 
@@ -54,6 +57,11 @@ function fixed<T>(type: number, size: number, values: readonly T[], write: (valu
     at += 4 + size;
   }
   return buffer;
+}
+
+function writeInt8(number: number, buffer: Buffer, at: number): void {
+  buffer.writeInt32BE(Math.floor(number / 2 ** 32), at);
+  buffer.writeUInt32BE(number >>> 0, at + 4);
 }
 
 /** With its head written, and room for so many elements of so many bytes together. */

@@ -13,7 +13,7 @@ export interface PoolOptions {
   readonly onError?: (error: Error) => void;
 }
 
-/** No named statements and no startup options: the pool works through PgBouncer in transaction mode. */
+/** No startup options, and names for statements only where they are known to work: the pool works through PgBouncer in transaction mode. */
 export function createPool({ url, name, max = 10, answerWithinMs, onError }: PoolOptions, more: PoolConfig = {}): Pool {
   const pool = new Pool({ connectionString: url, max, application_name: name, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000, keepAlive: true, ...(answerWithinMs === undefined ? {} : { query_timeout: answerWithinMs }), ...more });
   // a server that goes down while the pool says goodbye is no news
