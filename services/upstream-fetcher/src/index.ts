@@ -21,6 +21,7 @@ import { createMetrics } from './metrics';
 import { takeJobBodies } from './jobs/fetch-jobs.http';
 import { openJobs } from './jobs/open-jobs';
 import { SnapshotHistory } from './snapshot/snapshot-history';
+import { PROFILE } from './snapshot/snapshot-rows';
 import { Snapshots } from './snapshot/snapshots';
 import { SnapshotClock, SnapshotsController } from './snapshot/snapshots.http';
 import { guardedCache } from './subject/guarded-cache';
@@ -48,8 +49,6 @@ export interface FetcherPorts {
 const DRAIN_MS = 10_000;
 const SNAPSHOT_DRAIN_MS = 2_000;
 const DAY_MS = 86_400_000;
-/** How old a profile may be where its reader is a dashboard. */
-const DASHBOARD_MS = DAY_MS / 4;
 /** Attempts, their pauses and a little more: no slot ends under a call that is alive. */
 const ATTEMPTS_AT_MOST = 4;
 const LEASE_SLACK_MS = 15_000;
@@ -136,6 +135,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       onError,
     });
 
+    const profile = tiklive.endpoints.find(({ id }) => id === PROFILE) ?? { snapshotLifetimeSeconds: undefined };
     const erasure = openErasure({ runtime, catalogs, cache: sharing.cache, subjectKeys });
     const bulk = openJobs({ runtime, config, tables, catalogs, dataPlane, cache: sharing.cache, subjectKeys, random, onError });
 
@@ -163,7 +163,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       module: {
         module: UpstreamFetcherModule,
         controllers: [CatalogController, SnapshotsController, ...bulk.controllers, ...erasure.controllers],
-        providers: [{ provide: Catalogs, useValue: new Catalogs(catalogs) }, { provide: SnapshotHistory, useValue: new SnapshotHistory(runtime.work, DASHBOARD_MS) }, { provide: SnapshotClock, useValue: new SnapshotClock(clock) }, ...bulk.providers, ...erasure.providers],
+        providers: [{ provide: Catalogs, useValue: new Catalogs(catalogs) }, { provide: SnapshotHistory, useValue: new SnapshotHistory(runtime.work, profile) }, { provide: SnapshotClock, useValue: new SnapshotClock(clock) }, ...bulk.providers, ...erasure.providers],
       },
       routes: (fastify) => {
         fastify.addHook('preClose', async () => stopping.abort());

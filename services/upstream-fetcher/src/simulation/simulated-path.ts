@@ -17,6 +17,8 @@ import type { Landed } from '../call/share';
 import type { Upstream } from '../call/upstream';
 import { createQuote, type Backlog, type Quote, type QuoteRequest } from '../jobs/quote';
 import { createMetrics } from '../metrics';
+import { freshUntil } from '../snapshot/freshness';
+import { userRow } from '../snapshot/snapshot-rows';
 import type { Snapshots } from '../snapshot/snapshots';
 import type { Tables } from '../tables';
 import { createBreaker } from '../upstream/breaker';
@@ -39,14 +41,14 @@ export interface SimulatedPathOptions {
   readonly concurrency: number;
   /** What waits: for quotes. */
   readonly backlogs: () => readonly Backlog[];
-  /** Profiles and posts as they would be stored. */
-  readonly captured: (tenant: TenantId, endpoint: Endpoint, query: string, at: number) => void;
 }
 
 /** The way of a call as a process has it, with nothing around it: no bus, no database, no network, on a clock of somebody's own. */
 export interface SimulatedPath {
   readonly dataPlane: DataPlane;
   readonly quote: (request: QuoteRequest) => Promise<Quote>;
+  /** Whether the last profile of a user by that name is there and as new as a dashboard wants it. */
+  readonly hasFresh: (tenant: TenantId, username: string) => boolean;
   /** Attempts that the upstream answered, by key: its own ledger. */
   readonly ledger: ReadonlyMap<string, { attempts: number; credits: number }>;
   /** What went to the bus. */
@@ -115,8 +117,12 @@ export function openSimulatedPath(options: SimulatedPathOptions): SimulatedPath 
     random,
   } satisfies FetchParts);
   const cache = createResponseCache({ clock, prefix: 'simulated', redis: undefined, maxBytes: 256_000_000, staleIfErrorMs: 0, onError });
+  const profiles = new Map<string, { readonly endpoint: Endpoint; readonly capturedAt: number }>();
   const snapshots = {
-    keep: ({ tenantId, endpoint, query, fetchedAt }: Parameters<Snapshots['keep']>[0]) => options.captured(tenantId, endpoint, query, fetchedAt),
+    keep({ tenantId, endpoint, body: answer, fetchedAt }: Parameters<Snapshots['keep']>[0]) {
+      const user = userRow(endpoint, JSON.parse(answer.toString('utf8')));
+      if (user !== undefined) profiles.set(`${tenantId}/${user.uniqueId}`, { endpoint, capturedAt: fetchedAt });
+    },
   } as unknown as Snapshots;
   const dataPlane = createCall({
     access: undefined as unknown as Access,
@@ -157,6 +163,10 @@ export function openSimulatedPath(options: SimulatedPathOptions): SimulatedPath 
   return {
     dataPlane,
     quote,
+    hasFresh(tenant, username) {
+      const last = profiles.get(`${tenant}/${username}`);
+      return last !== undefined && freshUntil(last.endpoint, last.capturedAt) > clock();
+    },
     ledger,
     usage: (listener) => void listeners.push(listener),
     close: async () => {

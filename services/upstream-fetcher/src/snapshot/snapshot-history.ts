@@ -1,5 +1,7 @@
 import { rfc3339, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
+import type { Endpoint } from '@weir/upstream-catalog';
+import { freshUntil } from './freshness';
 
 /** Who a profile is of and what it counted at a time. */
 export interface UserAtTime {
@@ -84,8 +86,8 @@ const NAMED = '(sec_uid = $2 or user_id = $2 or lower(unique_id) = lower($2))';
 export class SnapshotHistory {
   constructor(
     private readonly work: UnitOfWork,
-    /** ms that a profile is fresh. */
-    private readonly freshMs: number,
+    /** Whose answers profiles are: it says how long one is fresh. */
+    private readonly profile: Pick<Endpoint, 'snapshotLifetimeSeconds'>,
   ) {}
 
   /** The last profile of a user by secUid, number or name; undefined: never asked for. */
@@ -99,8 +101,8 @@ export class SnapshotHistory {
     );
     const row = rows[0];
     if (row === undefined) return undefined;
-    const freshUntil = row.captured_at.getTime() + this.freshMs;
-    return { ...toUser(row), freshUntil: rfc3339(freshUntil), fresh: freshUntil > now, profile: JSON.parse(row.body.toString('utf8')) as unknown };
+    const until = freshUntil(this.profile, row.captured_at.getTime());
+    return { ...toUser(row), freshUntil: rfc3339(until), fresh: until > now, profile: JSON.parse(row.body.toString('utf8')) as unknown };
   }
 
   async userHistory(tenant: TenantId, user: string, { from, before, limit }: Stretch): Promise<UserAtTime[]> {

@@ -29,7 +29,7 @@ export interface PostRow {
   readonly downloads: number | null;
 }
 
-const PROFILE = 'userinfo-by-username';
+export const PROFILE = 'userinfo-by-username';
 const POSTS = 'user-posts';
 
 type Json = Readonly<Record<string, unknown>>;
