@@ -97,7 +97,9 @@ export class Topics {
       try {
         return this.ours(await admin.fetchTopicMetadata());
       } catch (error) {
-        if (tries === METADATA_TRIES || (error as { retriable?: boolean }).retriable !== true) throw error;
+        // where no broker answers kafkajs has nothing to read from, and trips over it
+        const { retriable, name } = error as { retriable?: boolean; name?: string };
+        if (tries === METADATA_TRIES || (retriable !== true && name !== 'TypeError')) throw error;
         await sleep(50 * tries);
       }
     }
