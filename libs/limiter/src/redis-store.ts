@@ -20,7 +20,7 @@ const MOST = { takes: 128, sharing: 64 };
  * @param options.alone steps of a kind under way at once, above which those of one tick go together.
  */
 export function redisLimiterStore(redis: Redis | Cluster, options: { prefix: string; testClock?: Clock; alone?: number }): LimiterStore {
-  const { prefix, testClock, alone = 16 } = options;
+  const { prefix, testClock, alone = 1 } = options;
   const now = (): Arg => (testClock ? Math.round(testClock() * 1000) : '');
   const base = (slot: string): string => `${prefix}:${slot}`;
 

@@ -9,14 +9,20 @@ export interface Script {
   readonly sha: string;
 }
 
-const script = (...files: readonly string[]): Script => {
-  const text = files.map((file) => readFileSync(join(__dirname, `${file}.lua`), 'utf8')).join('\n');
+/**
+ * Files in layers, each a function within the one before: what a function takes from around that is cheap to take, while of its own layer's variables
+ * each costs a search, in every run of the script.
+ */
+function script(...layers: readonly (readonly string[])[]): Script {
+  const [outermost = '', ...inner] = layers.map((files) => files.map((file) => readFileSync(join(__dirname, `${file}.lua`), 'utf8')).join('\n'));
+  const text = `${outermost}\n${inner.reduceRight((within, layer) => `local function layer()\n${layer}\n${within}\nend\nreturn layer()`, '')}`;
   return { text, sha: createHash('sha1').update(text).digest('hex') };
-};
-const SLOT = ['prelude', 'periods', 'slot', 'takes', 'windows', 'ends', 'operations'];
-export const TAKE = script(...SLOT, 'take');
-export const SHARE = script(...SLOT, 'sharing', 'share');
-export const PAUSE = script('prelude', 'slot', 'pause');
+}
+const STATE = ['prelude', 'state'];
+const SLOT = ['periods', 'slot', 'takes', 'windows', 'ends', 'operations'];
+export const TAKE = script(STATE, SLOT, ['take']);
+export const SHARE = script(STATE, [...SLOT, 'sharing'], ['share']);
+export const PAUSE = script(STATE, ['slot', 'pause']);
 
 export type Arg = string | number;
 

@@ -1,4 +1,4 @@
--- Who has had how much of a shared key; sharing.ts says what each thing means. Keys of the slot besides those of slot.lua: of the state the field
+-- Who has had how much of a shared key; sharing.ts says what each thing means. Keys of the slot besides those of state.lua: of :more the field
 -- 'share' (virtual, at, skew, weight, calls open); 'ahead' (zset: tags ahead of virtual time), 'open' (zset: 'calls tenant ticket' by time),
 -- 'sharers' (hash: weight, quota, slot-at, brings tickets, tag (-1 = not ahead), number of open slots, and of each its time, calls, priority and ticket),
 -- 'recent' (zset: tenants by when they were given a slot).

@@ -1,3 +1,4 @@
+import { newId } from '@weir/kernel';
 import { createAdmission, redisLimiterStore, type KeyLimits, type Ledger, type TenantLimits } from '@weir/limiter';
 import { Redis } from 'ioredis';
 import type { Side } from '../bench';
@@ -29,10 +30,9 @@ export function bothSteps(url: string): BothSteps {
   const redis = new Redis(url);
   const store = redisLimiterStore(redis, { prefix: 'bench' });
   const admissions = createAdmission(store);
-  let takes = 0;
   const of = (n: number, perMinute: number) => {
     const tenant = `ten_${String((n * 7919) % TENANTS).padStart(4, '0')}`;
-    const takeId = `t${++takes}`;
+    const takeId = newId('req');
     const key: KeyLimits = { bucket: { capacity: perMinute / 4, refillPerSecond: perMinute / 60 }, leaseMs: 1_000 };
     return {
       step1: { tenant, project: 'default', takeId, endpoint: 'userid', cost: 1, limits: LIMITS, ledger: ledger() },

@@ -1,3 +1,4 @@
+import { newId } from '@weir/kernel';
 import { redisLimiterStore, type TenantLimits } from '@weir/limiter';
 import { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
@@ -6,8 +7,8 @@ import { outstanding } from './outstanding';
 
 const TENANTS = 200;
 const LANES = 256;
-/** So large that nothing is refused: what is measured is admitting. */
-const ROOMY: TenantLimits = { bucket: { capacity: 1_000_000, refillPerSecond: 1_000_000 }, leaseMs: 10_000 };
+/** What every plan has, and all that one without quotas has; so large that nothing is refused: what is measured is admitting. */
+const ROOMY: TenantLimits = { bucket: { capacity: 1_000_000, refillPerSecond: 1_000_000 }, concurrency: 1_000_000, leaseMs: 1_000 };
 
 export interface TenantBucket {
   readonly sides: Side[];
@@ -24,9 +25,8 @@ export function tenantBucket(url: string): TenantBucket {
   const tenantOf = (n: number) => tenants[(Math.imul(n, 0x9e3779b1) >>> 8) % TENANTS] ?? '';
   const flexible = new RateLimiterRedis({ storeClient: theirs, points: 1e12, duration: 60, keyPrefix: 'rlf' });
   const store = redisLimiterStore(ours, { prefix: 'bench' });
-  let takes = 0;
   const take = async (n: number) => {
-    const answer = await store.takeTenant({ tenant: tenantOf(n), project: 'default', takeId: `t${++takes}`, endpoint: 'userid', cost: 0, limits: ROOMY });
+    const answer = await store.takeTenant({ tenant: tenantOf(n), project: 'default', takeId: newId('req'), endpoint: 'userid', cost: 0, limits: ROOMY });
     if (!answer.admitted) throw new Error('a bucket that holds more than is taken refused');
   };
   const before = async () => void (await ours.flushall());
