@@ -17,12 +17,15 @@ const SPENT = { tenants: 2, perSecond: 15, dailyCredits: 300 };
 const BEHIND_S = 5;
 const [UP_MS, MORE_UP_MS, DOWN_MS, MORE_DOWN_MS] = [2_500, 2_000, 800, 1_700];
 const FIRST_MS = 3_000;
+/** Three calls that wait for Redis in vain, on a busy machine. */
+const NOTICED_MS = 1_000;
 
 /** Two fetchers on a Redis that is killed under load, and comes back with nothing in it. */
 export const redisAway: Scenario = {
   name: 'redis-away',
-  title: 'L6 L7 two fetchers under load while their Redis is killed -9 and comes back empty; so many kills',
+  title: 'L6 L7 two fetchers under load while their Redis is killed -9 and comes back empty, so many times, and then stays away for so many seconds',
   times: 20,
+  seconds: 60,
   async run(run) {
     const redis = await breakableRedis(join(run.directory, 'redis'), process.env, false);
     try {
@@ -48,7 +51,7 @@ interface Group {
   readonly loads: readonly TenantLoad[];
 }
 
-async function underKills({ times, random, progress }: Run, whole: Whole, redis: { kill(): Promise<void>; start(): Promise<void> }): Promise<Outcome> {
+async function underKills({ times, seconds, random, progress }: Run, whole: Whole, redis: { kill(): Promise<void>; start(): Promise<void> }): Promise<Outcome> {
   await whole.key(SECRET, SHARED);
   await whole.plan('chaos-sharing', {});
   await whole.plan('chaos-bucket', { bucket: ON_OWN_KEYS.bucket });
@@ -76,6 +79,8 @@ async function underKills({ times, random, progress }: Run, whole: Whole, redis:
     await redis.start();
     progress(`kill ${kill}: back after ${Math.round(performance.now() - (lostAt.at(-1) ?? 0))} ms`);
   }
+  const gone = seconds === 0 ? undefined : await goneFor(seconds, redis, () => whole.attempts(SECRET), groups.own, progress);
+  if (gone !== undefined) lostAt.push(gone.lostAt);
   await sleep(FIRST_MS);
   await Promise.all(Object.values(groups).flatMap(({ loads }) => loads.map((one) => one.end())));
   const tookS = (performance.now() - began) / 1_000;
@@ -88,7 +93,7 @@ async function underKills({ times, random, progress }: Run, whole: Whole, redis:
 
   const tallies = (group: Group): Tally[] => group.loads.map(({ tally }) => tally);
   const all = Object.values(groups).flatMap(tallies);
-  const bound = ({ capacity, perSecond }: { capacity: number; perSecond: number }) => Math.ceil(capacity + perSecond * tookS + times * (capacity + perSecond));
+  const bound = ({ capacity, perSecond }: Bucket) => Math.ceil(capacity + perSecond * tookS + lostAt.length * (capacity + perSecond));
   const shared = { capacity: SHARED.burst, perSecond: SHARED.perMinute / 60 };
   const bucket = { capacity: ON_OWN_KEYS.bucket.capacity, perSecond: ON_OWN_KEYS.bucket.refillPerSecond };
   const took = all.flatMap(({ tookMs }) => tookMs).sort((a, b) => a - b);
@@ -98,12 +103,13 @@ async function underKills({ times, random, progress }: Run, whole: Whole, redis:
       invariant('L6 the shared key gives one bucket a loss too much at most', attempts <= bound(shared), { attempts, bound: bound(shared) }),
       invariant('L7 the shared key goes on giving, at half of its rate at least', attempts >= 0.5 * shared.perSecond * tookS, { attempts, atItsRate: shared.perSecond * tookS }),
       ...tallies(groups.own).map(({ admitted }, n) => invariant(`L6 tenant ${n + 1}'s own bucket gives one bucket a loss too much at most`, admitted <= bound(bucket), { admitted, bound: bound(bucket) })),
+      ...(gone === undefined ? [] : whileGone(gone, shared, bucket)),
       ...tallies(groups.spent).flatMap((tally, n) => quotaHolds(`tenant ${n + 1}`, tally, spentAt[n], lostAt)),
       invariant('L6 all recovers by itself: limits are decided in Redis again, by every process', back && common, { back, common }),
       invariant('L6 the losses were noticed', outages.every((count) => count >= 1), outages),
     ],
     figures: {
-      kills: times,
+      kills: lostAt.length,
       'seconds of load': Math.round(tookS),
       calls: took.length,
       'shared key: attempts': attempts,
@@ -111,11 +117,51 @@ async function underKills({ times, random, progress }: Run, whole: Whole, redis:
       'shared key: of the bound': Number((attempts / bound(shared)).toFixed(2)),
       'own buckets: of the bound at most': Number((Math.max(...tallies(groups.own).map(({ admitted }) => admitted)) / bound(bucket)).toFixed(2)),
       'quotas: credits of 300 at most': Math.max(...tallies(groups.spent).map(({ admitted }) => admitted)),
+      ...(gone === undefined ? {} : { 'Redis away, s': Math.round(gone.tookS), 'away: of the shared key’s rate': Number((gone.attempts / gone.tookS / shared.perSecond).toFixed(2)) }),
       'outages that a process noticed at least': Math.min(...outages),
       'p50 ms': Math.round(took[Math.floor(took.length / 2)] ?? 0),
       'p99 ms': Math.round(took[Math.floor(took.length * 0.99)] ?? 0),
     },
   };
+}
+
+interface Bucket {
+  readonly capacity: number;
+  readonly perSecond: number;
+}
+
+interface Gone {
+  readonly lostAt: number;
+  readonly tookS: number;
+  /** On the shared key meanwhile. */
+  readonly attempts: number;
+  /** Of each tenant with an own key meanwhile. */
+  readonly admitted: readonly number[];
+}
+
+/** What was given while there was no Redis at all, from when everybody had found out on. */
+async function goneFor(seconds: number, redis: { kill(): Promise<void>; start(): Promise<void> }, attempts: () => Promise<number>, { loads }: Group, progress: (line: string) => void): Promise<Gone> {
+  progress(`away for ${seconds} s`);
+  const lostAt = performance.now();
+  await redis.kill();
+  await sleep(NOTICED_MS);
+  const began = performance.now();
+  const before = { attempts: await attempts(), admitted: loads.map(({ tally }) => tally.admitted) };
+  await sleep(seconds * 1_000);
+  const after = { attempts: await attempts(), admitted: loads.map(({ tally }) => tally.admitted) };
+  const tookS = (performance.now() - began) / 1_000;
+  await redis.start();
+  return { lostAt, tookS, attempts: after.attempts - before.attempts, admitted: after.admitted.map((count, n) => count - (before.admitted[n] ?? 0)) };
+}
+
+/** A second's part in each process at its beginning, and what was under way. */
+function whileGone({ tookS, attempts, admitted }: Gone, shared: Bucket, own: Bucket): Invariant[] {
+  const most = ({ perSecond }: Bucket) => Math.ceil(perSecond * (tookS + 2));
+  const [ofShared, ofOwn] = [most(shared), most(own)];
+  return [
+    invariant('L7 with Redis away all processes together give the shared key’s rate at most, and four fifths of it at least', attempts <= ofShared && attempts >= 0.8 * shared.perSecond * tookS, { attempts, atMost: ofShared }),
+    invariant('L7 and the tenants’ own buckets likewise', admitted.every((count) => count <= ofOwn && count >= 0.8 * own.perSecond * tookS), { admitted, atMost: ofOwn }),
+  ];
 }
 
 const many = (whole: Whole, count: number, plan: string, keyMode: 'shared' | 'byo'): Promise<Caller[]> =>
