@@ -3,7 +3,7 @@ import { decided, decidedShared } from './decided';
 import { dropSlot } from './fair-share';
 import { takeShared } from './memory-shared';
 import { close, emptySlot, keep, look, pause, type Slot, take } from './memory-slot';
-import type { Admission, KeyTake, LimiterStore, Share, SlotRef, TakeRef, TenantRef } from './port';
+import type { Admission, AtOnce, KeyTake, LimiterStore, Share, SlotRef, TakeRef, TenantRef } from './port';
 import { keptFor, keyOrder, keySlot, type Order, pauseMs, place, settledCredits, sharedOrder, standings, tenantOrder } from './rules';
 import { uncharge } from './sharing';
 
@@ -49,7 +49,7 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
     const { slot, member } = place(ref);
     const found = slots.get(slot);
     const returned = found && close(found, member, cost, nowMicros());
-    const { charged } = returned ?? {};
+    const charged = returned?.charged;
     if (found?.sharing && charged) uncharge(found.sharing, charged.tenant, charged.amount);
   }
 
@@ -82,14 +82,24 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
 
   const inspect = (order: Order) => standings(order.rules, look(slots.get(order.slot) ?? emptySlot(), order, nowMicros()));
 
+  const atOnce: AtOnce = {
+    takeTenant: (tenantTake) => enter(tenantOrder(tenantTake)),
+    takeKey: (keyTake) => (keyTake.share ? enterShared(keyTake, keyTake.share) : enter(keyOrder(keyTake))),
+    giveBack: (ref) => end(ref, undefined),
+    keep: keepTake,
+    drop,
+    settle: (ref, credits) => end(ref, settledCredits(credits)),
+  };
+
   return {
-    takeTenant: async (tenantTake) => enter(tenantOrder(tenantTake)),
-    takeKey: async (keyTake) => (keyTake.share ? enterShared(keyTake, keyTake.share) : enter(keyOrder(keyTake))),
-    giveBack: async (ref) => end(ref, undefined),
+    atOnce,
+    takeTenant: async (tenantTake) => atOnce.takeTenant(tenantTake),
+    takeKey: async (keyTake) => atOnce.takeKey(keyTake),
+    giveBack: async (ref) => atOnce.giveBack(ref),
     keep: async (ref, ticket, forMs) => keepTake(ref, ticket, forMs),
     drop: async (ref) => drop(ref),
+    settle: async (ref, credits) => atOnce.settle(ref, credits),
     pause: async (keyId, forMs) => pauseKey(keyId, forMs),
-    settle: async (ref, credits) => end(ref, settledCredits(credits)),
     inspectTenant: async (of) => inspect(tenantOrder({ ...of, takeId: '-', cost: 0 })),
     inspectKey: async (of) => inspect(keyOrder({ ...of, tenant: '-', project: '-', takeId: '-' })),
     close: async () => clearInterval(timer),

@@ -116,7 +116,6 @@ function show(headers: string[], { credits, key, cache, limits, fetchedAt, repla
   if (fetchedAt !== undefined) headers.push('age', String(Math.max(0, Math.floor((now - fetchedAt) / 1_000))));
   if (replayed) headers.push('idempotent-replayed', 'true');
   if (ticket !== undefined) headers.push('weir-ticket', ticket);
-  if (limits.length === 0) return;
-  const shown = rateLimitHeaders(limits, now);
+  const shown = rateLimitHeaders(limits.limits, now);
   for (const name in shown) headers.push(name, shown[name] ?? '');
 }

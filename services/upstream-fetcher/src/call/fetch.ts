@@ -31,15 +31,18 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
   const { admission, keys, journal, upstreams, timeoutMs, breaker, rest, budget, metrics, clock, random } = parts;
   const settle = createSettle(parts);
 
-  return async function fetch(call) {
+  return function fetch(call) {
     budget.earn();
-    const counter = { entries: 0, attempts: 0, retries: 0 };
+    return untilFetched(call, { entries: 0, attempts: 0, retries: 0 });
+  };
+
+  async function untilFetched(call: AdmittedCall, counter: Counter): Promise<Fetched> {
     for (;;) {
       const outcome = await overKeys(call, counter);
       if (outcome.is === 'fetched') return outcome.fetched;
       await admission.hold(call, outcome.error);
     }
-  };
+  }
 
   function upstreamOf({ catalog, mode }: AdmittedCall): Upstream {
     const upstream = upstreams.get(catalog.id);
@@ -87,7 +90,8 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
 
     try {
       // 5 admission
-      await admission.enterKey(call, candidate, ++counter.entries);
+      const entering = admission.enterKey(call, candidate, ++counter.entries);
+      if (entering instanceof Promise) await entering;
     } catch (error) {
       if (error instanceof AppError && OF_THE_KEY.has(error.details['limitedBy'])) return { is: 'next', error };
       throw error;
@@ -113,7 +117,7 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     metrics.holds.observe((begun - heldFrom) / 1_000);
     // 8 upstream
     const reply = await upstreamOf(call).send({
-      timeoutMs: hurried ? leftMs : timeoutMs,
+      withinMs: hurried ? leftMs : undefined,
       path: call.query === '' ? call.endpoint.path : `${call.endpoint.path}?${call.query}`,
       headers: [
         call.catalog.auth.header,

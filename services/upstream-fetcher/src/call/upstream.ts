@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Client, Dispatcher } from 'undici';
 import { Connections, type Waiting } from '../upstream/connections';
+import { Deadlines, type Deadline } from '../upstream/deadlines';
 import type { Received } from './classify';
 
 /** What came of sending. Only `not-sent` is certain to have cost nothing. */
@@ -25,26 +26,29 @@ export interface UpstreamRequest {
   readonly path: string;
   /** Names and values in turn. */
   readonly headers: readonly string[];
-  /** Of the whole attempt, waiting for a connection included. */
-  readonly timeoutMs: number;
+  /** Where its caller waits less long for the whole attempt, waiting for a connection included. */
+  readonly withinMs: number | undefined;
 }
 
 export interface UpstreamOptions {
   /** Origin and, where there is one, the path before every endpoint's. */
   readonly url: string;
   readonly connectTimeoutMs: number;
+  /** Of a whole attempt, waiting for a connection included. */
+  readonly timeoutMs: number;
   readonly connections: number;
   readonly maxBodyBytes: number;
 }
 
-export function createUpstream({ url, connectTimeoutMs, connections, maxBodyBytes }: UpstreamOptions): Upstream {
+export function createUpstream({ url, connectTimeoutMs, timeoutMs, connections, maxBodyBytes }: UpstreamOptions): Upstream {
   const { origin, pathname } = new URL(url);
   const prefix = pathname.replace(/\/$/, '');
   const pool = new Connections({ origin, most: connections, connectTimeoutMs });
+  const deadlines = new Deadlines<Exchange>(timeoutMs, (exchange) => exchange.overtime());
   return {
-    send: ({ path, headers, timeoutMs }) =>
+    send: ({ path, headers, withinMs }) =>
       new Promise<Reply>((resolve) => {
-        pool.take(new Exchange({ path: prefix + path, method: 'GET', headers: headers as string[] }, maxBodyBytes, timeoutMs, resolve));
+        pool.take(new Exchange({ path: prefix + path, method: 'GET', headers: headers as string[] }, maxBodyBytes, deadlines, withinMs, resolve));
       }),
     close: () => pool.close(),
   };
@@ -54,26 +58,31 @@ const unzip = promisify(gunzip);
 
 /** One request and its answer as undici hands it over: no streams, which cost more than the answer. */
 class Exchange implements Dispatcher.DispatchHandler, Waiting {
-  private release: (() => void) | undefined;
+  private client: Client | undefined;
+  private connections: Connections | undefined;
   private controller: Dispatcher.DispatchController | undefined;
   private status = 0;
   private headers: Record<string, string | string[] | undefined> = {};
   private readonly chunks: Buffer[] = [];
   private bytes = 0;
   ended = false;
-  private readonly timer: NodeJS.Timeout;
+  private readonly timer: NodeJS.Timeout | undefined;
+  private readonly deadline: Deadline<Exchange> | undefined;
 
   constructor(
     private readonly options: Dispatcher.DispatchOptions,
     private readonly maxBodyBytes: number,
-    timeoutMs: number,
+    private readonly deadlines: Deadlines<Exchange>,
+    withinMs: number | undefined,
     private readonly resolve: (reply: Reply) => void,
   ) {
-    this.timer = setTimeout(() => this.overtime(), timeoutMs);
+    if (withinMs === undefined) this.deadline = deadlines.begin(this);
+    else this.timer = setTimeout(() => this.overtime(), withinMs);
   }
 
-  begin(client: Client, release: () => void): void {
-    this.release = release;
+  begin(client: Client, connections: Connections): void {
+    this.client = client;
+    this.connections = connections;
     client.dispatch(this.options, this);
   }
 
@@ -119,11 +128,12 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
   }
 
   private free(): void {
-    this.release?.();
-    this.release = undefined;
+    const { client } = this;
+    this.client = undefined;
+    if (client !== undefined) this.connections?.release(client);
   }
 
-  private overtime(): void {
+  overtime(): void {
     this.end(
       this.controller === undefined ? { is: 'not-sent', why: 'no connection in time', timedOut: true } : { is: 'timeout' },
     );
@@ -133,6 +143,7 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
     if (this.ended) return;
     this.ended = true;
     clearTimeout(this.timer);
+    if (this.deadline !== undefined) this.deadlines.end(this.deadline);
     if (reply.is === 'timeout' || reply.is === 'unusable') this.controller?.abort(new Error(reply.is));
     this.resolve(reply);
   }

@@ -4,8 +4,8 @@ import { Client } from 'undici';
 export interface Waiting {
   /** It waits no longer. */
   readonly ended: boolean;
-  /** @param release to be called once, when the connection is free again */
-  begin(client: Client, release: () => void): void;
+  /** `connections.release(client)` is to be called once, when the connection is free again. */
+  begin(client: Client, connections: Connections): void;
 }
 
 export interface ConnectionsOptions {
@@ -29,7 +29,7 @@ export class Connections {
   take(call: Waiting): void {
     const client = this.free.pop() ?? (this.all.length < this.options.most ? this.connect() : undefined);
     if (client === undefined) this.waiting.push(call);
-    else this.begin(call, client);
+    else call.begin(client, this);
   }
 
   async close(): Promise<void> {
@@ -37,13 +37,9 @@ export class Connections {
     await Promise.all(this.all.map((client) => client.destroy()));
   }
 
-  private begin(call: Waiting, client: Client): void {
-    call.begin(client, () => this.release(client));
-  }
-
-  private release(client: Client): void {
+  release(client: Client): void {
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
-      if (!next.ended) return this.begin(next, client);
+      if (!next.ended) return next.begin(client, this);
     }
     this.free.push(client);
   }
