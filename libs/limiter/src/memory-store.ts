@@ -37,10 +37,11 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
   const timer = setInterval(() => sweep(SWEEP_SLOTS), SWEEP_EVERY_MS).unref();
 
   function enter(order: Order): Admission {
-    const slot = slots.get(order.slot) ?? emptySlot();
+    const known = slots.get(order.slot);
+    const slot = known ?? emptySlot();
     const verdict = take(slot, order, nowMicros());
     // a refused stranger leaves nothing
-    if (verdict.is === 'admitted') slots.set(order.slot, slot);
+    if (known === undefined && verdict.is === 'admitted') slots.set(order.slot, slot);
     sweep(SWEEP_PER_TAKE);
     return decided(order, verdict);
   }
@@ -55,9 +56,9 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
 
   function enterShared(keyTake: KeyTake, share: Share): Admission {
     const order = sharedOrder(keyTake, share);
-    const slot = slots.get(order.slot) ?? emptySlot();
+    let slot = slots.get(order.slot);
+    if (slot === undefined) slots.set(order.slot, (slot = emptySlot()));
     const verdict = takeShared(slot, order, nowMicros());
-    slots.set(order.slot, slot);
     sweep(SWEEP_PER_TAKE);
     return decidedShared(order, verdict);
   }

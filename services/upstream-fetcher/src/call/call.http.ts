@@ -47,7 +47,7 @@ export function callRoute({ call, catalog, metrics, clock, log }: CallRouteParts
     // as a text of its bytes it goes out with the head in one piece
     if (body.length <= ONE_PIECE) reply.raw.end(body.toString('latin1'), 'latin1');
     else reply.raw.end(body);
-    metrics.calls.inc({ endpoint: shown.endpoint, status, cache: shown.cache ?? '' });
+    metrics.calls.inc(shown.endpoint, status, shown.cache ?? '');
   }
 
   function refuse(request: FastifyRequest, reply: FastifyReply, thrown: unknown, shown: Shown): void {
@@ -57,7 +57,7 @@ export function callRoute({ call, catalog, metrics, clock, log }: CallRouteParts
     for (let i = 0; i < headers.length; i += 2) void reply.header(headers[i] ?? '', headers[i + 1]);
     if (error.retryAfter === undefined && error.status === 503) void reply.header('retry-after', '1');
     sendProblem(reply, request, error, log);
-    metrics.calls.inc({ endpoint: shown.endpoint, status: error.status, cache: '' });
+    metrics.calls.inc(shown.endpoint, error.status, '');
   }
 }
 

@@ -138,10 +138,11 @@ export function createCall(parts: CallParts): DataPlane {
     const entering = admission.enter(admitted);
     if (entering instanceof Promise) await entering;
     try {
-      const answer =
+      const answering =
         request.idempotencyKey === undefined
-          ? await share(admitted, request.maxAgeMs).then((shared) => answerWith(admitted, shared))
-          : await underKey(admitted, request.maxAgeMs, request.idempotencyKey);
+          ? answerWith(admitted, await share(admitted, request.maxAgeMs))
+          : underKey(admitted, request.maxAgeMs, request.idempotencyKey);
+      const answer = answering instanceof Promise ? await answering : answering;
       end(() => admission.settle(admitted, shown.credits));
       return answer;
     } catch (error) {

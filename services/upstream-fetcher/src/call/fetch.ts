@@ -36,11 +36,31 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     return untilFetched(call, { entries: 0, attempts: 0, retries: 0 });
   };
 
+  /** Over the keys, and on each of them the retries; one function for both, as each is a promise more for every call. */
   async function untilFetched(call: AdmittedCall, counter: Counter): Promise<Fetched> {
     for (;;) {
-      const outcome = await overKeys(call, counter);
-      if (outcome.is === 'fetched') return outcome.fetched;
-      await admission.hold(call, outcome.error);
+      let refusal: AppError | undefined;
+      let attempts = counter.attempts;
+      for (const candidate of doubtfulLast(call.keys.candidates, rest)) {
+        if (counter.attempts > attempts && !mayTryAgain(counter)) break;
+        attempts = counter.attempts;
+        let outcome = await tryOnce(call, candidate, counter);
+        if (outcome.is === 'again') outcome = await tryAgain(call, candidate, counter, outcome);
+        if (outcome.is === 'fetched') return outcome.fetched;
+        // of several refusals the one that says when it ends is the one to tell
+        if (outcome.is === 'over' || refusal?.code !== 'rate-limited') refusal = outcome.error;
+        if (outcome.is === 'over') break;
+      }
+      await admission.hold(call, refusal ?? call.keys.otherwise());
+    }
+  }
+
+  async function tryAgain(call: AdmittedCall, candidate: Candidate, counter: Counter, first: Again): Promise<Exclude<Outcome, Again>> {
+    for (let outcome: Outcome = first; ; outcome = await tryOnce(call, candidate, counter)) {
+      if (outcome.is !== 'again') return outcome;
+      const pauseMs = outcome.pauseMs ?? retryPauseMs(counter.retries + 1, random);
+      if (clock() + pauseMs >= call.deadline || !mayTryAgain(counter)) return { is: outcome.orElse, error: outcome.error };
+      await sleep(pauseMs);
     }
   }
 
@@ -48,30 +68,6 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     const upstream = upstreams.get(catalog.id);
     if (upstream === undefined) throw new Error(`no upstream is configured for the catalog '${catalog.id}'`);
     return upstream[mode];
-  }
-
-  /** One function and not one a loop: each is a promise more for every call. */
-  async function overKeys(call: AdmittedCall, counter: Counter): Promise<Outcome> {
-    let error: AppError | undefined;
-    let attempts = counter.attempts;
-    for (const candidate of doubtfulLast(call.keys.candidates, rest)) {
-      if (counter.attempts > attempts && !mayTryAgain(counter)) break;
-      attempts = counter.attempts;
-      let outcome = await tryOnce(call, candidate, counter);
-      while (outcome.is === 'again') {
-        const pauseMs = outcome.pauseMs ?? retryPauseMs(counter.retries + 1, random);
-        if (clock() + pauseMs >= call.deadline || !mayTryAgain(counter)) {
-          outcome = { is: outcome.orElse, error: outcome.error };
-          break;
-        }
-        await sleep(pauseMs);
-        outcome = await tryOnce(call, candidate, counter);
-      }
-      if (outcome.is !== 'next') return outcome;
-      // of several refusals the one that says when it ends is the one to tell
-      error = error?.code === 'rate-limited' ? error : outcome.error;
-    }
-    return { is: 'over', error: error ?? call.keys.otherwise() };
   }
 
   /** Whatever follows an attempt that was sent, on the same key or on the next one, is more load than was asked for. */
@@ -137,6 +133,8 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     return settle(attempt, reply);
   }
 }
+
+type Again = Extract<Outcome, { is: 'again' }>;
 
 interface Counter {
   entries: number;

@@ -57,7 +57,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
 
   return function settle(attempt, reply) {
     const { call, candidate } = attempt;
-    metrics.attempts.inc({ outcome: reply.is });
+    metrics.attempts.set(reply.is, (metrics.attempts.get(reply.is) ?? 0) + 1);
     if (reply.is === 'received') return judged(attempt, reply);
     if (reply.is === 'unusable') return wasted(attempt, reply.status, reply.why);
     const tooLate = reply.is === 'timeout' || (reply.is === 'not-sent' && reply.timedOut);
