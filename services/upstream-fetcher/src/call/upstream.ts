@@ -1,7 +1,8 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { Client, Dispatcher } from 'undici';
-import { Connections, type Waiting } from '../upstream/connections';
+import { TooLarge, type WireAnswer } from '../upstream/answer-reader';
+import type { Connection, WireCall } from '../upstream/connection';
+import { Connections } from '../upstream/connections';
 import { Deadlines, type Deadline } from '../upstream/deadlines';
 import type { Received } from './classify';
 
@@ -41,37 +42,49 @@ export interface UpstreamOptions {
 }
 
 export function createUpstream({ url, connectTimeoutMs, timeoutMs, connections, maxBodyBytes }: UpstreamOptions): Upstream {
-  const { origin, pathname } = new URL(url);
+  const { protocol, host, hostname, port, pathname } = new URL(url);
   const prefix = pathname.replace(/\/$/, '');
-  const pool = new Connections({ origin, most: connections, connectTimeoutMs });
+  const secure = protocol === 'https:';
+  const pool = new Connections({
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: port === '' ? (secure ? 443 : 80) : Number(port),
+    secure,
+    most: connections,
+    connectTimeoutMs,
+  });
   const deadlines = new Deadlines<Exchange>(timeoutMs, (exchange) => exchange.overtime());
+  const textOf = ({ path, headers }: UpstreamRequest): string | undefined => {
+    let text = `GET ${prefix}${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
+    for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    const sound = PATH.test(path) && headers.every((one) => TEXT.test(one));
+    return sound ? `${text}\r\n` : undefined;
+  };
   return {
-    send: ({ path, headers, withinMs }) =>
+    send: (request) =>
       new Promise<Reply>((resolve) => {
-        pool.take(new Exchange({ path: prefix + path, method: 'GET', headers: headers as string[] }, maxBodyBytes, deadlines, withinMs, resolve));
+        const text = textOf(request);
+        if (text === undefined) return resolve({ is: 'not-sent', why: 'a line break or another character that a request cannot have', timedOut: false });
+        pool.take(new Exchange(text, maxBodyBytes, deadlines, request.withinMs, resolve));
       }),
     close: () => pool.close(),
   };
 }
 
+const PATH = /^[\x21-\x7e]+$/;
+const TEXT = /^[\t\x20-\x7e]*$/;
 const unzip = promisify(gunzip);
 
-/** One request and its answer as undici hands it over: no streams, which cost more than the answer. */
-class Exchange implements Dispatcher.DispatchHandler, Waiting {
-  private client: Client | undefined;
-  private connections: Connections | undefined;
-  private controller: Dispatcher.DispatchController | undefined;
-  private status = 0;
-  private headers: Record<string, string | string[] | undefined> = {};
-  private readonly chunks: Buffer[] = [];
-  private bytes = 0;
+/** One request and its answer: no streams, which cost more than the answer. */
+class Exchange implements WireCall {
+  private connection: Connection | undefined;
+  private sent = false;
   ended = false;
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly deadline: Deadline<Exchange> | undefined;
 
   constructor(
-    private readonly options: Dispatcher.DispatchOptions,
-    private readonly maxBodyBytes: number,
+    readonly request: string,
+    readonly maxBodyBytes: number,
     private readonly deadlines: Deadlines<Exchange>,
     withinMs: number | undefined,
     private readonly resolve: (reply: Reply) => void,
@@ -80,63 +93,34 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
     else this.timer = setTimeout(() => this.overtime(), withinMs);
   }
 
-  begin(client: Client, connections: Connections): void {
-    this.client = client;
-    this.connections = connections;
-    client.dispatch(this.options, this);
+  sending(connection: Connection): void {
+    this.connection = connection;
+    this.sent = true;
   }
 
-  /** Called when a connection is there, just before the request is written. */
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.ended) controller.abort(new Error('the time was over before there was a connection'));
-    else this.controller = controller;
-  }
-
-  onResponseStart(
-    _: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    this.status = status;
-    this.headers = headers;
-  }
-
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.bytes += chunk.length;
-    if (this.bytes <= this.maxBodyBytes) return void this.chunks.push(chunk);
-    this.end({ is: 'unusable', status: this.status, why: `more than ${this.maxBodyBytes} bytes` });
-  }
-
-  onResponseEnd(): void {
-    this.free();
+  answered({ status, headers, body }: WireAnswer): void {
+    this.connection = undefined;
     if (this.ended) return;
-    const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks, this.bytes);
-    const encoding = this.header('content-encoding');
-    if (encoding === undefined || encoding === 'identity' || body.length === 0) return this.end(this.received(body));
-    if (encoding !== 'gzip')
-      return this.end({ is: 'unusable', status: this.status, why: 'a content encoding that was not asked for' });
+    const encoding = headers['content-encoding'];
+    if (encoding === undefined || encoding === 'identity' || body.length === 0) return this.end(received(status, headers, body));
+    if (encoding !== 'gzip') return this.end({ is: 'unusable', status, why: 'a content encoding that was not asked for' });
     unzip(body, { maxOutputLength: this.maxBodyBytes }).then(
-      (unzipped) => this.end(this.received(unzipped)),
-      (error: Error) => this.end({ is: 'unusable', status: this.status, why: `cannot be decompressed: ${error.message}` }),
+      (unzipped) => this.end(received(status, headers, unzipped)),
+      (error: Error) => this.end({ is: 'unusable', status, why: `cannot be decompressed: ${error.message}` }),
     );
   }
 
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    this.free();
-    if (this.controller === undefined) this.end({ is: 'not-sent', why: error.message, timedOut: false });
-    else this.end({ is: 'cut', why: error.message });
-  }
-
-  private free(): void {
-    const { client } = this;
-    this.client = undefined;
-    if (client !== undefined) this.connections?.release(client);
+  failed(error: Error): void {
+    this.connection = undefined;
+    if (error instanceof TooLarge) this.end({ is: 'unusable', status: error.status, why: error.message });
+    else if (this.sent) this.end({ is: 'cut', why: error.message });
+    else this.end({ is: 'not-sent', why: error.message, timedOut: false });
   }
 
   overtime(): void {
-    this.end(
-      this.controller === undefined ? { is: 'not-sent', why: 'no connection in time', timedOut: true } : { is: 'timeout' },
-    );
+    const { connection } = this;
+    this.end(this.sent ? { is: 'timeout' } : { is: 'not-sent', why: 'no connection in time', timedOut: true });
+    connection?.destroy();
   }
 
   private end(reply: Reply): void {
@@ -144,23 +128,15 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
     this.ended = true;
     clearTimeout(this.timer);
     if (this.deadline !== undefined) this.deadlines.end(this.deadline);
-    if (reply.is === 'timeout' || reply.is === 'unusable') this.controller?.abort(new Error(reply.is));
     this.resolve(reply);
   }
-
-  private received(body: Buffer): Reply {
-    return {
-      is: 'received',
-      status: this.status,
-      contentType: this.header('content-type'),
-      retryAfter: this.header('retry-after'),
-      statedRate: this.header('ratelimit-policy') ?? this.header('x-ratelimit-limit'),
-      body,
-    };
-  }
-
-  private header(name: string): string | undefined {
-    const value = this.headers[name];
-    return typeof value === 'string' ? value : value?.[0];
-  }
 }
+
+const received = (status: number, headers: WireAnswer['headers'], body: Buffer): Reply => ({
+  is: 'received',
+  status,
+  contentType: headers['content-type'],
+  retryAfter: headers['retry-after'],
+  statedRate: headers['ratelimit-policy'] ?? headers['x-ratelimit-limit'],
+  body,
+});
