@@ -12,6 +12,7 @@ import {
   setDebt,
   slotsInUse,
   waitForSlots,
+  wasClosed,
   type Slot,
 } from './memory-slot';
 import type { SharedOrder, Use } from './rules';
@@ -22,7 +23,7 @@ export function takeShared(slot: Slot, order: SharedOrder, nowMicros: number): S
   forget(slot, nowMicros);
   resumeTime(slot, order.rules, nowMicros);
   const held = remembered(slot, order.member, nowMicros);
-  if (typeof held === 'number') return { is: 'closed' };
+  if (held === undefined && wasClosed(slot, order.member, nowMicros)) return { is: 'closed' };
   const [bucket, slots] = order.rules;
   const { capacity, everyNs } = bucket;
   const { calls, leaseMs, member, rememberMs, tenant } = order;

@@ -1,6 +1,6 @@
 import type { Verdict } from './decided';
 import { periodAt, periodEndMicros, type Period } from './periods';
-import { leaseEndMicros, type BucketRule, type Order, type Rule, type Seed, type SlotsRule, type Use } from './rules';
+import { closedUntilMicros, leaseEndMicros, type BucketRule, type Order, type Rule, type Seed, type SlotsRule, type Use } from './rules';
 import type { Sharing } from './sharing';
 
 /** A debt in nanoseconds of refilling, as it was at `atMicros`, when a call cost `everyNs`. */
@@ -37,8 +37,10 @@ export interface Slot {
   readonly windows: Counts;
   /** Slots in use: how many end when, in µs. */
   readonly leases: Map<number, number>;
-  /** By the take's name. Of one that is closed all that matters is until when: of a busy slot there are many. */
-  readonly takes: Map<string, Held | number>;
+  /** Those that are open, by their names. */
+  readonly takes: Map<string, Held>;
+  /** Those that were closed a moment ago, and until when that is remembered; in the order of their closing. */
+  readonly closed: Map<string, number>;
   /** Before that none of them is to be forgotten. */
   forgetMicros: number;
   /** What refused calls have left behind for the one that brings the ticket. */
@@ -55,6 +57,7 @@ export const emptySlot = (): Slot => ({
   windows: { day: undefined, month: undefined },
   leases: new Map(),
   takes: new Map(),
+  closed: new Map(),
   forgetMicros: 0,
   kept: new Map(),
   keepUntilMicros: 0,
@@ -81,7 +84,7 @@ export function take(slot: Slot, order: Order, nowMicros: number): Verdict {
   returnKept(slot, nowMicros);
   resumeTime(slot, order.rules, nowMicros);
   const held = remembered(slot, order.member, nowMicros);
-  if (typeof held === 'number') return { is: 'closed' };
+  if (held === undefined && wasClosed(slot, order.member, nowMicros)) return { is: 'closed' };
   const kept = held ?? (order.ticket === undefined ? undefined : slot.kept.get(order.ticket));
   const due = Math.max(0, order.cost - (kept?.cost ?? 0));
   const { readings, windows } = read(slot, order, nowMicros);
@@ -128,13 +131,13 @@ class Taken {
 
 const NO_RULES: readonly Rule[] = [];
 
-/** A number: it was closed. */
-export function remembered(slot: Slot, member: string, nowMicros: number): Held | number | undefined {
+/** A take that is open. */
+export function remembered(slot: Slot, member: string, nowMicros: number): Held | undefined {
   const held = slot.takes.get(member);
-  return held !== undefined && untilOf(held) > nowMicros ? held : undefined;
+  return held !== undefined && held.untilMicros > nowMicros ? held : undefined;
 }
 
-const untilOf = (held: Held | number): number => (typeof held === 'number' ? held : held.untilMicros);
+export const wasClosed = ({ closed }: Slot, member: string, nowMicros: number): boolean => (closed.get(member) ?? 0) > nowMicros;
 
 /** Until the upstream may be asked again. */
 export const pausedMicros = ({ pausedUntilMicros = 0 }: Slot, nowMicros: number): number => Math.max(0, pausedUntilMicros - nowMicros);
@@ -151,8 +154,8 @@ export const look = (slot: Slot, order: Order, nowMicros: number): readonly Use[
 /** Ends a take: with what it cost in millionths, or, undefined, as if it had never been. The model of a take's end in operations.lua. */
 export function close(slot: Slot, member: string, cost: number | undefined, nowMicros: number): Held | undefined {
   const held = remembered(slot, member, nowMicros);
-  if (held === undefined || typeof held === 'number') return undefined;
-  leave(slot, member, held);
+  if (held === undefined) return undefined;
+  leave(slot, member, held, nowMicros);
   correctWindows(slot, held, cost ?? 0);
   if (cost !== undefined) return undefined;
   for (const field of held.buckets) {
@@ -163,8 +166,9 @@ export function close(slot: Slot, member: string, cost: number | undefined, nowM
 }
 
 /** It is closed, and its place among the calls in flight is free. */
-function leave({ takes, leases }: Slot, member: string, { untilMicros, leaseMicros }: Held): void {
-  takes.set(member, untilMicros);
+function leave({ takes, closed, leases }: Slot, member: string, { untilMicros, leaseMicros }: Held, nowMicros: number): void {
+  takes.delete(member);
+  closed.set(member, closedUntilMicros(untilMicros, nowMicros));
   if (leaseMicros === undefined) return;
   const others = (leases.get(leaseMicros) ?? 0) - 1;
   if (others > 0) leases.set(leaseMicros, others);
@@ -174,8 +178,8 @@ function leave({ takes, leases }: Slot, member: string, { untilMicros, leaseMicr
 /** The take's buckets and windows stay taken, under the ticket. The model of keeping in operations.lua. */
 export function keep(slot: Slot, member: string, ticket: string, forMs: number, nowMicros: number): void {
   const held = remembered(slot, member, nowMicros);
-  if (held === undefined || typeof held === 'number') return;
-  leave(slot, member, held);
+  if (held === undefined) return;
+  leave(slot, member, held, nowMicros);
   slot.kept.set(ticket, { ...held, leaseMicros: undefined, untilMicros: nowMicros + forMs * 1000 });
 }
 
@@ -381,13 +385,18 @@ export function resumeTime(slot: Slot, rules: readonly Rule[], nowMicros: number
 export function forget(slot: Slot, nowMicros: number): void {
   for (const end of slot.leases.keys()) if (end <= nowMicros) slot.leases.delete(end);
   if (slot.forgetMicros > nowMicros) return;
-  // they end about in the order of their taking: what ends before the first one that does not waits for it
-  for (const [member, held] of slot.takes) {
-    const untilMicros = untilOf(held);
-    if (untilMicros > nowMicros) {
-      slot.forgetMicros = untilMicros;
-      return;
-    }
-    slot.takes.delete(member);
-  }
+  slot.forgetMicros = Math.min(firstToEnd(slot.takes, untilOf, nowMicros), firstToEnd(slot.closed, asItIs, nowMicros));
 }
+
+/** About in the order of their ends: what ends before the first one that does not waits for it. */
+function firstToEnd<T>(all: Map<string, T>, until: (one: T) => number, nowMicros: number): number {
+  for (const [member, one] of all) {
+    const untilMicros = until(one);
+    if (untilMicros > nowMicros) return untilMicros;
+    all.delete(member);
+  }
+  return 0;
+}
+
+const untilOf = ({ untilMicros }: Held): number => untilMicros;
+const asItIs = (untilMicros: number): number => untilMicros;

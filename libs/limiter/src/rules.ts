@@ -295,6 +295,12 @@ function lease(leaseMs: number): number {
   return leaseMs;
 }
 
+/** That long a take that is closed is known as closed: who repeats a take or tells its end twice does so within seconds. */
+const REMEMBER_CLOSED_MS = 30_000;
+
+/** @param untilMicros until when it would have been remembered */
+export const closedUntilMicros = (untilMicros: number, nowMicros: number): number => Math.min(untilMicros, nowMicros + REMEMBER_CLOSED_MS * 1000);
+
 /**
  * When a lease that is taken now ends of itself: up to a sixteenth of its length later than it says, so that of however many calls in flight there
  * are few different ends to remember.
