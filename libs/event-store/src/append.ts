@@ -29,23 +29,30 @@ export type Appended =
 
 /** One statement, whether alone or inside a transaction; see weir.append in the migrations. */
 export async function append(sql: Sql, request: Append, contracts: Contracts = EVENTS): Promise<Appended> {
-  const [appended] = await appendTogether(sql, request.tenant, [encode(request, contracts)]);
+  const [appended] = await appendTogether((text, values) => sql.query(text, values), request.tenant, [encode(request, contracts)]);
   return appended as Appended;
 }
 
 /** @param appends no command of a stream twice; each is answered in its place */
-export async function appendTogether(sql: Sql, tenant: TenantId, appends: readonly Encoded[]): Promise<Appended[]> {
+export async function appendTogether(query: Sql['query'], tenant: TenantId, appends: readonly Encoded[]): Promise<Appended[]> {
   const { text, values } = statementOf(tenant, appends);
-  const { rows } = await sql.query<{ answer: string }>(text, values);
-  const answers = rows[0]?.answer.split(';') ?? [];
-  if (answers.length !== appends.length + 1) throw new Error('weir.append answered something else than it was asked');
-  return appends.map((_, place) => toAppended(answers[place] as string));
+  const { rows } = await query<{ answer: string }>(text, values);
+  return readAnswer(rows[0]?.answer ?? '', appends);
 }
 
-function toAppended(answer: string): Appended {
-  const [outcome, version, first, last] = answer.split(' ');
-  if (outcome === 'conflict') return { outcome, version: Number(version) };
-  return { outcome: outcome as 'appended' | 'repeated', version: Number(version), first: Number(first), last: Number(last) };
+/** The log's position before, and then what its writer cannot tell of an append: `17;2 conflict 4;5 appended 9`. */
+function readAnswer(answer: string, appends: readonly Encoded[]): Appended[] {
+  const [before = '', ...said] = answer.split(';');
+  if (before === '') throw new Error('weir.append answered nothing');
+  const told = new Map(said.map((one) => one.split(' ')).map(([place, ...rest]) => [Number(place), rest]));
+  let position = Number(before);
+  return appends.map(({ expected, contents }, index) => {
+    const [outcome = 'appended', version = expected + contents.length, first, last] = told.get(index + 1) ?? [];
+    if (outcome === 'conflict') return { outcome, version: Number(version) };
+    if (outcome === 'repeated') return { outcome, version: Number(version), first: Number(first), last: Number(last) };
+    position += contents.length;
+    return { outcome: 'appended', version: Number(version), first: position - contents.length + 1, last: position };
+  });
 }
 
 /** Says states that follow no stream, inside a tenant's transaction. */

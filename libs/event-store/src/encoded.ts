@@ -1,5 +1,6 @@
 import { contentDigest } from '@weir/audit-format';
 import { canonicalJson, rfc3339, uuidFrom, type TenantId } from '@weir/kernel';
+import { bytesArray, int4Array, textArray, timestamptzArray } from '@weir/tenancy';
 import type { Append, StateChange } from './append';
 import { contractOf, type Contracts } from './contracts';
 
@@ -9,7 +10,9 @@ export interface Encoded {
   readonly expected: number;
   readonly command: string;
   readonly contents: readonly Buffer[];
-  /** Fourteen an event: see weir.append. */
+  /** Of all its events; whole ms. */
+  readonly at: number;
+  /** Thirteen an event: see weir.append. */
   readonly fields: readonly (string | null)[];
   readonly states: readonly EncodedState[];
 }
@@ -44,11 +47,11 @@ export function encode({ tenant, stream, expected, events, context, states = [] 
       commandId,
       bytes: canonicalJson(data),
     };
-    fields.push(event.eventId, stream, type, String(event.schemaVersion), event.bytes, occurredAt, actor.type, actor.id);
+    fields.push(event.eventId, stream, type, String(event.schemaVersion), event.bytes, actor.type, actor.id);
     fields.push(action, reason, requestId, causationId, correlationId, commandId);
     return contentDigest(event);
   });
-  return { stream, expected: typeof expected === 'number' ? expected : EXPECTED[expected], command: commandId, contents, fields, states: states.map(encodeState) };
+  return { stream, expected: typeof expected === 'number' ? expected : EXPECTED[expected], command: commandId, contents, at: Math.trunc(at), fields, states: states.map(encodeState) };
 }
 
 export const encodeState = ({ topic, key, body }: StateChange): EncodedState => ({ topic, key, body: body === null ? null : canonicalJson(body) });
@@ -67,30 +70,36 @@ export function statementOf(tenant: TenantId, appends: readonly Encoded[]): Stat
   return one !== undefined && appends.length === 1 && one.contents.length === 1 ? alone(tenant, one) : together(tenant, appends);
 }
 
-const alone = (tenant: TenantId, { expected, fields, contents, states }: Encoded): Statement => ({
-  text: 'select weir.append_one($1, $2, $3, $4, $5) as answer',
-  values: [tenant, expected, textArray(fields), contents[0], jsonOf(states)],
+const alone = (tenant: TenantId, { expected, at, fields, contents, states }: Encoded): Statement => ({
+  text: 'select weir.append_one($1, $2, $3, $4, $5, $6) as answer',
+  values: [tenant, expected, rfc3339(at), textArray(fields), contents[0], jsonOf(states)],
 });
 
 function together(tenant: TenantId, appends: readonly Encoded[]): Statement {
   const streams = new Map<string, number>();
-  const heads: number[] = [];
+  const floors: number[] = [];
+  const places: number[] = [];
+  const occurred: number[] = [];
   const states: object[] = [];
-  let last = 0;
-  for (const { stream, expected, contents, states: said } of appends) {
+  for (const { stream, expected, contents, at, states: said } of appends) {
     const place = streams.get(stream) ?? streams.size + 1;
     streams.set(stream, place);
-    heads.push(place, expected, contents.length);
-    last += contents.length;
-    for (const state of said) states.push({ ...state, event: last });
+    places.push(place);
+    floors[place - 1] = Math.max(1, Math.min(expected, floors[place - 1] ?? expected));
+    for (let n = 0; n < contents.length; n++) occurred.push(at);
+    for (const state of said) states.push({ ...state, event: occurred.length });
   }
   return {
-    text: 'select weir.append($1, $2, $3, $4, $5, $6, $7) as answer',
+    text: 'select weir.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as answer',
     values: [
       tenant,
       textArray([...streams.keys()]),
-      heads,
+      int4Array(floors),
+      int4Array(places),
+      int4Array(appends.map(({ expected }) => expected)),
+      int4Array(appends.map(({ contents }) => contents.length)),
       textArray(appends.map(({ command }) => command)),
+      timestamptzArray(occurred),
       textArray(appends.flatMap(({ fields }) => fields)),
       bytesArray(appends.flatMap(({ contents }) => contents)),
       jsonOf(states),
@@ -99,36 +108,3 @@ function together(tenant: TenantId, appends: readonly Encoded[]): Statement {
 }
 
 const jsonOf = (states: readonly object[]): string | null => (states.length === 0 ? null : JSON.stringify(states));
-
-const TEXT = 25;
-const BYTEA = 17;
-const HEADER = 20;
-
-/** A text[] as PostgreSQL reads it in binary: nothing to escape here, nothing to parse there. */
-function textArray(texts: readonly (string | null)[]): Buffer {
-  const sizes = texts.map((text) => (text === null ? 0 : Buffer.byteLength(text)));
-  const buffer = arrayOf(TEXT, texts.length, sizes.reduce((sum, size) => sum + size, 0));
-  let at = HEADER;
-  texts.forEach((text, index) => {
-    at = buffer.writeInt32BE(text === null ? -1 : (sizes[index] as number), at);
-    if (text !== null) at += buffer.write(text, at);
-  });
-  return buffer;
-}
-
-function bytesArray(values: readonly Buffer[]): Buffer {
-  const buffer = arrayOf(BYTEA, values.length, values.reduce((sum, { length }) => sum + length, 0));
-  let at = HEADER;
-  for (const value of values) {
-    at = buffer.writeInt32BE(value.length, at);
-    at += value.copy(buffer, at);
-  }
-  return buffer;
-}
-
-/** One dimension that starts at 1, with its head written and room for so many elements of so many bytes together. */
-function arrayOf(type: number, length: number, bytes: number): Buffer {
-  const buffer = Buffer.allocUnsafe(HEADER + 4 * length + bytes);
-  [1, 1, type, length, 1].forEach((value, index) => buffer.writeInt32BE(value, 4 * index));
-  return buffer;
-}

@@ -61,7 +61,7 @@ export function groupAppend(work: Pick<UnitOfWork, 'directIn'>, contracts: Contr
   /** @returns what tells each of them how it ended */
   async function send(tenant: TenantId, group: readonly Waiting[]): Promise<() => void> {
     try {
-      const results = await appendTogether(work.directIn(tenant), tenant, group.map(({ encoded }) => encoded));
+      const results = await appendTogether(work.directIn(tenant).prepared, tenant, group.map(({ encoded }) => encoded));
       return () => group.forEach(({ resolve }, place) => resolve(results[place] as Appended));
     } catch (error) {
       if (group.length === 1 || !isOfOne(error)) return () => group.forEach(({ reject }) => reject(error));

@@ -79,12 +79,14 @@ describe('Redis limiter store', () => {
       await store.takeKey(keyTake({ keyId: `key_${i}`, limits: { concurrency: 1 } }));
     }
     const keys = await redis.keys(`${prefix}:*`);
-    expect(keys.length).toBeGreaterThan(500);
+    expect(keys.length).toBeGreaterThanOrEqual(300);
     const ttls = await Promise.all(keys.map((key) => redis.pttl(key)));
     expect(Math.min(...ttls)).toBeGreaterThan(0);
-    expect(Math.max(...ttls)).toBeLessThanOrEqual(86_400_000 + 10_000);
-    const shortLived = ttls.filter((_, i) => !/:(day|month)$/.test(keys[i] ?? ''));
-    expect(Math.max(...shortLived)).toBeLessThanOrEqual(80_000);
+    const spareMs = 20_000;
+    expect(Math.max(...ttls)).toBeLessThanOrEqual(86_400_000 + spareMs);
+    // a take of a key is remembered a minute after its lease of 10 s
+    const shortLived = ttls.filter((_, i) => !(keys[i] ?? '').endsWith(':more'));
+    expect(Math.max(...shortLived)).toBeLessThanOrEqual(70_000 + spareMs);
   });
 
   it('writes nothing for a refusal', async () => {

@@ -1,77 +1,83 @@
--- Step 2 of admission on a shared key: its concurrency, and its bucket as the fair share divides it. fair-share.ts says why; this does
--- the same in the same order.
+-- Step 2 of admission on a shared key: its concurrency, and its bucket as the fair share divides it. fair-share.ts says why; this does the same in
+-- the same order. And the ends of takes of a key, shared or not.
 --
--- KEYS  1 the key's slot
--- ARGV  2 name of the take  3 tenant  4 its id without the tenant  5 ticket, '' = none  6 weight in thousandths  7 priority  8 calls
---       9 lease ms  10 ms to remember  11 capacity  12 everyNs  13 concurrency, '' = unlimited
--- Answer: verdict (0 admitted, 1 refused by the bucket, 2 by concurrency, 3 by the share, 4 paused, -2 the take was closed), microseconds to
---       wait (-1 = for ever), what it came by ('-' = nothing), busy weight, calls ahead, microseconds ahead, bucket's use and reset,
---       calls in flight, then of a slot its priority and ticket ('-' = none).
+-- KEYS  the keys' slots
+-- ARGV  2 number of specs, then these, one text each: what is done ('take', 'ticket', 'drop', 'settle', 'return'); of the first two also weight in
+--         thousandths, priority, calls, lease ms, ms to remember, capacity, everyNs, concurrency ('-' = unlimited)
+--       then of each slot: the number of its operations, and of each of these the number of its spec, and
+--         take: tenant, the take's id;  ticket: tenant, id, ticket;  drop: tenant, ticket;  settle: name of the take, 0;  return: name of the take
+-- Answer, of each take: verdict (0 admitted, 1 refused by the bucket, 2 by concurrency, 3 by the share, 4 paused, -2 the take was closed); unless it is
+--       -2, microseconds to wait (-1 = for ever), what it came by (0 nothing, 1 slot, 2 share, 3 free), busy weight, calls ahead, microseconds
+--       ahead, the bucket's debt, calls in flight, the priority of a slot that it was given (0 = none), and that slot's ticket, where there is one.
 local WITHOUT_TICKET, AHEAD, AHEAD_CALM, LEAST_WAIT, SOONEST, MOST_WALKED = 250000, 1, 2, SECOND, 1000, 1000
-local name, tenant, id, ticket, own = ARGV[2], ARGV[3], ARGV[4], ARGV[5], num(ARGV[6])
-local priority, calls, lease, remember = ARGV[7], num(ARGV[8]), num(ARGV[9]), num(ARGV[10])
-local capacity, every, concurrency = num(ARGV[11]), num(ARGV[12]), num(ARGV[13])
-if ticket == '' then ticket = nil end
-local cost, full = calls * every, capacity * every
+local BY_SLOT, BY_SHARE, FREE = 1, 2, 3
+
+local function share_spec(words)
+  local spec = { ticket = words[1] == 'ticket', own = num(words[2]), priority = words[3], calls = num(words[4]) }
+  spec.lease, spec.remember = lease_until(num(words[5])), now + num(words[6]) * 1000
+  spec.capacity, spec.every, spec.concurrency = num(words[7]), num(words[8]), num(words[9])
+  spec.cost, spec.full = spec.calls * spec.every, spec.capacity * spec.every
+  spec.reserve = min(floor(spec.capacity / 5), spec.capacity - spec.calls) * spec.every
+  return spec
+end
 
 -- 1. time passes
-local debt = debt_at(base .. 'bucket:key', capacity, every, true)
-local take_key = base .. 'take:' .. name
-local held = remembered(take_key)
-if held and not held.open then return { -2, 0 } end
-
-local at = now + skew
-if known and at < last then
-  skew = last - now
-  at = last
-end
-local left = known and (at - last) * 1000 or 0
-while left > 0 and weight > 0 do
-  local first = call('ZRANGE', base .. 'ahead', 0, 0, 'WITHSCORES')
-  local need = first[1] and max(0, (num(first[2]) - virtual) * weight * every)
-  if not need or need > left then
-    virtual = virtual + left / every / weight
-    break
+local function advance(every)
+  local at = now + skew
+  if at < last then
+    skew = last - now
+    at = last
   end
-  virtual = max(virtual, num(first[2]))
-  set_tag(first[1], nil)
-  left = left - need
-  rest(first[1])
-end
-last = at
+  local left = (at - last) * 1000
+  while left > 0 and weight > 0 do
+    local first = call('ZRANGE', base .. ':ahead', 0, 0, 'WITHSCORES')
+    local need = first[1] and max(0, (num(first[2]) - virtual) * weight * every)
+    if not need or need > left then
+      virtual = virtual + left / every / weight
+      break
+    end
+    virtual = max(virtual, num(first[2]))
+    set_tag(first[1], nil)
+    left = left - need
+    rest(first[1])
+  end
+  last, share_changed = at, true
 
-if open_calls > 0 then
-  for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'open', '-inf', '(' .. text(at - GRACE), 'LIMIT', 0, CLEARED)) do
-    local who, which = member:match('^%d+ (%S+) (%S+)$')
-    local sharer = sharer_of(who)
-    local slot = sharer and slot_of(sharer, which)
-    if slot then
-      sharer.quota = max(1, floor(sharer.quota / 2))
-      take_out(who, sharer, slot)
+  if open_calls > 0 and not none_overdue then
+    local overdue = call('ZRANGEBYSCORE', base .. ':open', '-inf', '(' .. string.format('%.0f', at - GRACE), 'LIMIT', 0, CLEARED)
+    none_overdue = #overdue < CLEARED
+    for _, member in ipairs(overdue) do
+      local who, which = member:match('^%d+ (%S+) (%S+)$')
+      local sharer = sharer_of(who)
+      local slot = sharer and slot_of(sharer, which)
+      if slot then
+        sharer.quota = max(1, floor(sharer.quota / 2))
+        take_out(who, sharer, slot)
+      end
+    end
+  end
+  if known and not none_calm then
+    local calm = call('ZRANGEBYSCORE', base .. ':recent', '-inf', at - CALM, 'LIMIT', 0, CLEARED)
+    none_calm = #calm < CLEARED
+    for _, who in ipairs(calm) do
+      call('ZREM', base .. ':recent', who)
+      local sharer = sharer_of(who)
+      if sharer and sharer.weight == 0 then put_sharer(who, false) end
     end
   end
 end
-if known then
-  for _, who in ipairs(call('ZRANGEBYSCORE', base .. 'recent', '-inf', text(at - CALM), 'LIMIT', 0, CLEARED)) do
-    call('ZREM', base .. 'recent', who)
-    local sharer = sharer_of(who)
-    if sharer and sharer.weight == 0 then put_sharer(who, false) end
-  end
-end
 
--- 2. decide
-local sharer = sharer_of(tenant) or { weight = 0, quota = FIRST_QUOTA, slot_at = 0, brings = false, slots = {} }
-local fresh = not sharer_of(tenant)
-local level = full - debt
-local reserve = min(floor(capacity / 5), capacity - calls) * every
+-- 2. decide. Of the take that is being decided:
+local spec, tenant, id, ticket, sharer, level
 
 local function standing()
   local mine = sharer_of(tenant)
+  local own, every = spec.own, spec.every
   local busy = weight - (mine and mine.weight or 0) + own
-  local tag = weight > 0 and tag_of(tenant)
   -- what was had while few wanted it is no debt to the many who came since
-  local most = max(HORIZON * 1000 / every / busy, calls / own)
-  local lead = tag and min(tag - virtual, most + calls / own) or 0
+  local most = max(HORIZON * 1000 / every / busy, spec.calls / own)
+  local tag = mine and mine.tag
+  local lead = tag and min(tag - virtual, most + spec.calls / own) or 0
   return lead, busy, ceil(lead * busy * every / 1000), min(lead, most)
 end
 
@@ -80,44 +86,30 @@ local function claim(slot)
   take_out(tenant, sharer, slot)
 end
 
--- Open slots in their order, read in portions as they are wanted: nearly always the first few decide.
-local slots, portion, all_read = {}, 32, false
-local function slot_number(n)
-  if n > #slots and not all_read then
-    local more = call('ZRANGE', base .. 'open', #slots, #slots + portion - 1, 'WITHSCORES')
-    for i = 1, #more, 2 do
-      local first, second = more[i]:byte(1, 2)
-      -- nearly always one digit and a space
-      slots[#slots + 1] = { num(more[i + 1]), (second == 32 and first - 48 or num(more[i]:match('^%d+'))) * every }
-    end
-    all_read = #more < 2 * portion
-    portion = 256
-  end
-  return slots[n]
-end
-
 local function fits(time, margin)
-  if call('ZCARD', base .. 'open') > MOST_WALKED then return false, level, at end
+  local at, every, full = last, spec.every, spec.full
+  if size_of_open() > MOST_WALKED then return false, level, at end
   local with, without, from, placed = level, level, at, false
   local n, slot = 1, slot_number(1)
   while slot do
-    local to = max(slot[1], from)
-    if not placed and slot[1] >= time then
-      with, without = min(full, with + (time - from) * 1000) - cost, min(full, without + (time - from) * 1000)
+    local due, slot_cost = slot[1], slot[2] * every
+    local to = max(due, from)
+    if not placed and due >= time then
+      with, without = min(full, with + (time - from) * 1000) - spec.cost, min(full, without + (time - from) * 1000)
       from, placed = time, true
       if with < margin then return false, level, at end
-      to = max(slot[1], from)
+      to = max(due, from)
     end
     with, without = min(full, with + (to - from) * 1000), min(full, without + (to - from) * 1000)
     from = to
     if placed and with == without then return true, with, from end
-    with, without = with - slot[2], without - slot[2]
+    with, without = with - slot_cost, without - slot_cost
     if placed and with < margin then return false, level, at end
     n = n + 1
     slot = slot_number(n)
   end
   if not placed and time ~= math.huge then
-    with = min(full, with + (time - from) * 1000) - cost
+    with = min(full, with + (time - from) * 1000) - spec.cost
     from = time
     if with < margin then return false, level, at end
   end
@@ -125,44 +117,50 @@ local function fits(time, margin)
 end
 
 local function slot_time(fair_wait)
+  local at, reserve, cost = last, spec.reserve, spec.cost
   local fair = at + fair_wait
   if fits(fair, reserve) then return fair end
-  local paid = at + ceil((open_calls * every + reserve + cost - level) / 1000)
+  local paid = at + ceil((open_calls * spec.every + reserve + cost - level) / 1000)
   local when = max(fair, paid)
-  if call('ZCARD', base .. 'open') > MOST_WALKED or fits(when, reserve) then return when end
+  if size_of_open() > MOST_WALKED or fits(when, reserve) then return when end
   local _, rest_level, from = fits(math.huge, 0)
   return max(fair, from + max(0, ceil((reserve + cost - rest_level) / 1000)))
 end
 
 local function give(when)
-  local slot, earlier = { at = when, calls = calls, priority = priority, ticket = id }, nil
-  if priority == 'interactive' then
+  local slot, earlier = { at = when, calls = spec.calls, priority = spec.priority, ticket = id }, nil
+  if spec.priority == 'interactive' then
     for _, other in ipairs(sharer.slots) do
-      if other.priority == 'batch' and other.calls == calls and other.at < (earlier and earlier.at or when) then earlier = other end
+      if other.priority == 'batch' and other.calls == spec.calls and other.at < (earlier and earlier.at or when) then earlier = other end
     end
   end
   if earlier then
-    slot.at = max(earlier.at, at + SOONEST)
+    slot.at = max(earlier.at, last + SOONEST)
     move(tenant, sharer, earlier, when)
   end
   put_in(tenant, sharer, slot)
-  sharer.slot_at = at
-  call('ZADD', base .. 'recent', text(at), tenant)
+  sharer.slot_at = last
+  call('ZADD', base .. ':recent', last, tenant)
   return slot
 end
 
 -- Answers what it came by and what was charged, or nil, how long to wait and the slot.
 local function decide()
+  local at, calls, own, cost, reserve = last, spec.calls, spec.own, spec.cost, spec.reserve
+  local stored = sharer_of(tenant)
+  sharer = stored or { weight = 0, quota = FIRST_QUOTA, slot_at = 0, brings = false, slots = {} }
   if ticket and not sharer.brings then
     sharer.brings = true
-    if not fresh then put_sharer(tenant, sharer) end
+    if stored then put_sharer(tenant, sharer) end
   end
-  local unbooked, charged = level - open_calls * every, calls / own
+  local unbooked, charged = level - open_calls * spec.every, calls / own
   local mine, due
-  for _, slot in ipairs(sharer.slots) do
-    if slot.ticket == ticket and slot.calls >= calls then
-      mine = slot
-      break
+  if ticket then
+    for _, slot in ipairs(sharer.slots) do
+      if slot.ticket == ticket and slot.calls >= calls then
+        mine = slot
+        break
+      end
     end
   end
   if not mine then
@@ -174,9 +172,9 @@ local function decide()
   end
   if mine then
     local early = mine.at > at
-    if early and unbooked + mine.calls * every >= reserve + cost or not early and level >= cost then
+    if early and unbooked + mine.calls * spec.every >= reserve + cost or not early and level >= cost then
       claim(mine)
-      return 'slot', charged
+      return BY_SLOT, charged
     end
     if early then return nil, mine.at - at, mine end
     local wait = ceil((cost - level) / 1000)
@@ -186,32 +184,32 @@ local function decide()
   if level >= cost then
     for _, slot in ipairs(sharer.slots) do
       local free
-      if slot.priority == priority then
+      if slot.priority == spec.priority then
         free = not sharer.brings and slot.at + WITHOUT_TICKET <= at
       else
-        free = priority == 'interactive' and slot.at <= at
+        free = spec.priority == 'interactive' and slot.at <= at
       end
       if free and slot.calls >= calls and (not due or slot.at < due.at) then due = slot end
     end
     if due then
       claim(due)
-      return 'slot', charged
+      return BY_SLOT, charged
     end
   end
 
   local lead, _, fair_wait, before = standing()
   if unbooked >= reserve + cost then
-    if open_calls == 0 then return 'free', 0 end
+    if open_calls == 0 then return FREE, 0 end
     charge(tenant, sharer, own, before, calls)
-    return 'free', charged
+    return FREE, charged
   end
   local calm = #sharer.slots == 0 and at - sharer.slot_at >= CALM
   local beyond = lead * own - 1e-6
-  local within = beyond <= (calm and AHEAD_CALM or 0) or level * 2 >= full and beyond <= AHEAD
+  local within = beyond <= (calm and AHEAD_CALM or 0) or level * 2 >= spec.full and beyond <= AHEAD
   local margin = calm and 0 or reserve
-  if (within or level * 10 >= full * 7) and level - cost >= margin and fits(at, margin) then
+  if (within or level * 10 >= spec.full * 7) and level - cost >= margin and fits(at, margin) then
     charge(tenant, sharer, own, before, calls)
-    return 'share', charged
+    return BY_SHARE, charged
   end
 
   local more = #sharer.slots > 0
@@ -224,52 +222,64 @@ local function decide()
 end
 
 -- 3. spend
-local verdict, wait, by, slot, charged = 0, 0, '-', nil, nil
-local in_flight = concurrency and call('ZCOUNT', base .. 'slots', '(' .. text(now), '+inf') or 0
-if not held then
-  local pause = paused_for(base)
-  if pause > 0 then
-    verdict, wait = 4, pause
-  elseif calls > capacity then
-    verdict, wait = 1, -1
-  elseif concurrency and in_flight >= concurrency then
-    verdict, wait = 2, -1
-    if concurrency > 0 then
-      local nth = call('ZRANGEBYSCORE', base .. 'slots', '(' .. text(now), '+inf', 'WITHSCORES', 'LIMIT', in_flight - concurrency, 1)
-      wait = num(nth[2]) - now
-    end
-  else
-    local how, amount, kept = decide()
-    if how then
-      by, charged = how, amount
-      debt = debt + cost
-      write_bucket(base .. 'bucket:key', debt, now, every, bucket_ms(capacity, every))
-      if concurrency then
-        call('ZREMRANGEBYSCORE', base .. 'slots', '-inf', text(now))
-        call('ZADD', base .. 'slots', text(now + lease * 1000), name)
-        keep(base .. 'slots', lease)
-        in_flight = in_flight + 1
-      end
-      local take = { until_ = now + remember * 1000, open = true, cost = 0, calls = calls, charged = charged > 0 and charged or nil, fields = ' key ' }
-      call('SET', take_key, write_take(take), 'PX', text(remember + SLACK_MS))
-    else
-      verdict, wait, slot = 3, amount, kept
-    end
-    if slot or by == 'share' or by == 'free' and charged > 0 then
-      local need = (wait + GRACE + CALM + HORIZON + 2 * calls * weight * every / own / 1000) / 1000
-      save_sharing()
-      save_sharers()
-      changed, known = {}, false
-      for _, key in ipairs({ 'share', 'ahead', 'open', 'sharers', 'recent' }) do
-        local ms = call('PTTL', base .. key)
-        if ms ~= -2 and ms < need then call('PEXPIRE', base .. key, text(ceil(need * 2) + SLACK_MS)) end
-      end
-    end
-  end
+local function needed_by_share(wait)
+  local until_ = now + wait + GRACE + CALM + HORIZON + 2 * spec.calls * weight * spec.every / spec.own / 1000
+  if until_ > share_until then share_until = until_ end
 end
-if known then save_sharing() end
-save_sharers()
+local function step(name)
+  local owed = debt_of('key', spec.capacity, spec.every, true)
+  local held = remembered(name)
+  if held and not held.open then return -2, 0 end
+  advance(spec.every)
+  if held then return 0, 0, 0, owed end
+  local paused = fields.pause and num(fields.pause) - now or 0
+  if paused > 0 then return 4, paused, 0, owed end
+  if spec.calls > spec.capacity then return 1, -1, 0, owed end
+  local concurrency = spec.concurrency
+  if concurrency and in_flight >= concurrency then
+    return 2, concurrency > 0 and lease_end(in_flight - concurrency + 1) - now or -1, 0, owed
+  end
+  level = spec.full - owed
+  local by, amount, slot = decide()
+  if not by then
+    if slot then needed_by_share(amount) end
+    return 3, amount, 0, owed, slot
+  end
+  owed = owed + spec.cost
+  write_bucket('key', owed, now, spec.every)
+  if concurrency then lend(spec.lease) end
+  local take = { until_ = spec.remember, open = true, cost = 0, lease = concurrency and spec.lease or 0, calls = spec.calls, fields = ' key ' }
+  if amount > 0 then take.charged = amount end
+  write_take(name, take_text(take), spec.remember, beginning_of(name))
+  if by == BY_SHARE or by == FREE and amount > 0 then needed_by_share(0) end
+  return 0, 0, by, owed
+end
 
-local ahead, busy, reset = standing()
-return { verdict, wait, by, busy, max(0, ceil(ahead * own - 1e-9)), reset, ceil(debt / every), ceil(debt / 1000), in_flight,
-  slot and slot.priority or '-', slot and slot.ticket or '-' }
+local function take_shared(of, at)
+  spec = of
+  tenant, id, ticket = ARGV[at], ARGV[at + 1], spec.ticket and ARGV[at + 2] or nil
+  local verdict, wait, by, owed, slot = step(id .. ' ' .. tenant)
+  say(verdict)
+  if verdict ~= -2 then
+    say(wait)
+    say(by)
+    local lead, busy, reset = standing()
+    say(busy)
+    say(max(0, ceil(lead * spec.own - 1e-9)))
+    say(reset)
+    say(owed)
+    say(in_flight)
+    say(slot and NUMBER_OF[slot.priority] or 0)
+    if slot then say(slot.ticket) end
+  end
+  return at + (spec.ticket and 3 or 2)
+end
+
+ENDS.drop = function(at)
+  local owner = sharer_of(ARGV[at])
+  local slot = owner and slot_of(owner, ARGV[at + 1])
+  if slot then drop(ARGV[at], owner, slot) end
+  return at + 2
+end
+operations(share_spec, open_sharing, take_shared, close_sharing)
+return answers

@@ -1,3 +1,3 @@
 export { startRelay, type Relay, type RelayOptions } from './relay';
-export { relayLag, type RelayLag, type TenantLag } from './lag';
+export { relayLag, tenantProgress, waitingTenants, type RelayLag, type TenantLag, type TenantProgress, type WaitingTenant } from './lag';
 export { reEmit, reEmittable } from './re-emission';

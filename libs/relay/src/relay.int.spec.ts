@@ -4,7 +4,7 @@ import { eventLog } from '@weir/event-store';
 import { sleep, type TenantId } from '@weir/kernel';
 import { createPool, unitOfWork } from '@weir/tenancy';
 import { eventually } from '@weir/testing';
-import { relayLag, startRelay, type Relay, type RelayOptions } from './index';
+import { relayLag, startRelay, tenantProgress, waitingTenants, type Relay, type RelayOptions } from './index';
 import { ANY_NEWS, LOOK } from './leases';
 import { GatedBus } from './testing/gated-bus';
 import { Logs } from './testing/tenants';
@@ -196,6 +196,22 @@ describe('the relay', () => {
     expect(lag.seconds).toBeGreaterThan(0.05);
     relay();
     await eventually(async () => expect(await relayLag([logs.work.direct])).toEqual({ tenants: 0, events: 0, seconds: 0, reEmitting: 0, worst: [] }));
+  });
+
+  it('says of any tenant how far its log is published, and of all that wait who waits longest, over several databases and page by page', async () => {
+    const [one, two] = [await logs.newTenant(), await logs.newTenant()];
+    await logs.append(one, 3);
+    await logs.append(two, 5);
+    // one database asked twice, as two would be
+    const databases = [logs.work.direct, logs.work.direct];
+    const [first] = await waitingTenants(databases, { limit: 1 });
+    expect(first).toMatchObject({ tenant: one, events: 3, reEmitting: false });
+    expect(await waitingTenants(databases, { limit: 10, after: first })).toMatchObject([{ tenant: two, events: 5 }, { tenant: two, events: 5 }]);
+    expect((await waitingTenants(databases, { limit: 3 })).map(({ tenant }) => tenant)).toEqual([one, one, two]);
+    expect(await tenantProgress(databases, two)).toMatchObject({ tenant: two, events: 5, published: 0, caughtUpAt: null });
+    relay();
+    await eventually(async () => expect(await tenantProgress(databases, two)).toMatchObject({ events: 0, seconds: 0, published: 5, caughtUpAt: expect.any(Number) }));
+    expect(await waitingTenants(databases, { limit: 10 })).toEqual([]);
   });
 
   it('looks for news at a price that does not grow with the tenants that have none: with 10,000 of them it reads no more pages', async () => {

@@ -1,7 +1,9 @@
 export { damaged, type ArchiveHead, type ArchiveManifest, type ArchivePart } from './archive';
+export { boolArray, bytesArray, int4Array, int8Array, textArray, timestamptzArray, uuidArray } from './binary-arrays';
 export { bootstrap } from './bootstrap';
 export { collectBundle, neededBy, type Bundle, type Migration } from './bundle';
 export { mover, type Moved, type Mover } from './mover';
+export { patiently } from './patient';
 export { currentPlace, type Place } from './place';
 export { MIGRATOR, SERVICES, SERVICE_GROUP, loginOf, schemaOf, type ServiceName } from './names';
 export { ensureDatabase, prepareDatabase } from './prepare';
@@ -14,5 +16,5 @@ export { importer, type Importer } from './importer';
 export { migrator, type MigrationPlan, type MigrationRun, type MigrationStatus, type Migrator, type RunOptions } from './migrator';
 export { purger, type LastWords, type Purger, type SaidState } from './purge';
 export { provisioner, type Placement, type PlacementKind, type Provisioner } from './provisioning';
-export { SQLSTATE, identifier, literal, sqlState, type Sql } from './sql';
+export { SQLSTATE, identifier, literal, sqlState, type DirectSql, type Sql } from './sql';
 export { ENTER, inEach, translated, translating, unitOfWork, type UnitOfWork, type WorkOptions } from './unit-of-work';

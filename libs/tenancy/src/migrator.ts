@@ -17,10 +17,12 @@ export interface MigrationPlan {
 
 export interface MigrationStatus {
   readonly cluster: string;
-  readonly current: number;
-  readonly behind: number;
+  /** null: the database does not answer, as `error` says. */
+  readonly current: number | null;
+  readonly behind: number | null;
   /** The last run, if there was one. */
   readonly run: MigrationRun | null;
+  readonly error: string | null;
 }
 
 export interface MigrationRun {
@@ -49,8 +51,10 @@ export interface Migrator {
   status(): Promise<MigrationStatus[]>;
   /**
    * Brings every home to the release, home database first; takes up what a killed run has left. One query when there is nothing to do.
+   * A cluster that is away keeps no other from the release.
    *
    * @throws AppError `migration-failed` when a home fails, with the homes in the details; run again once the cause is gone
+   * @throws AppError `migration-cut-off` when a database was lost, with its name in the details; run again, and it goes on where it was
    */
   run(options?: RunOptions): Promise<{ migrated: number }>;
 }
@@ -78,22 +82,40 @@ export function migrator(pools: Pool | Databases, bundle: Bundle): Migrator {
 
     status: () =>
       Promise.all(
-        databases.map(async ([cluster, pool]) => {
-          const { rows } = await pool.query<{ current: number; behind: number }>(
-            'select count(*) filter (where applied @> $1)::int as current, count(*) filter (where not applied @> $1)::int as behind from weir.homes',
-            [schema.release],
-          );
-          return { cluster, ...(rows[0] ?? { current: 0, behind: 0 }), run: await lastRun(pool) };
-        }),
+        databases.map(([cluster, pool]) =>
+          statusOf(cluster, pool, schema).catch((error: Error) => ({ cluster, current: null, behind: null, run: null, error: error.message })),
+        ),
       ),
 
     async run(options = {}) {
       let migrated = 0;
-      for (const [, pool] of databases) migrated += await runIn(pool, schema, options);
+      const lost: AppError[] = [];
+      for (const [cluster, pool] of databases) {
+        try {
+          migrated += await runIn(pool, schema, options);
+        } catch (error) {
+          if (error instanceof AppError) throw error;
+          lost.push(cutOff(cluster, error as Error));
+          // what home has not proven is tried nowhere else
+          if (cluster === HOME) break;
+        }
+      }
+      if (lost[0] !== undefined) throw lost[0];
       return { migrated };
     },
   };
 }
+
+async function statusOf(cluster: string, pool: Pool, schema: TenantSchema): Promise<MigrationStatus> {
+  const { rows } = await pool.query<{ current: number; behind: number }>(
+    'select count(*) filter (where applied @> $1)::int as current, count(*) filter (where not applied @> $1)::int as behind from weir.homes',
+    [schema.release],
+  );
+  return { cluster, ...(rows[0] ?? { current: 0, behind: 0 }), run: await lastRun(pool), error: null };
+}
+
+const cutOff = (cluster: string, cause: Error): AppError =>
+  new AppError('migration-cut-off', 'unavailable', `The migration was cut off in the database ${cluster}: ${cause.message}. Run again: it goes on where it was.`, { cause, details: { cluster } });
 
 async function runIn(pool: Pool, schema: TenantSchema, options: RunOptions): Promise<number> {
   const { rows } = await pool.query<{ home: string }>(BEHIND, [schema.release]);
@@ -153,7 +175,14 @@ async function walk(pool: Pool, schema: TenantSchema, run: string, part: 'canary
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(4, Math.max(1, workers)) }, work));
+  const worker = () =>
+    work().catch((error: unknown) => {
+      failed = true;
+      throw error;
+    });
+  // none is left at work when this ends
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(4, Math.max(1, workers)) }, worker));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   // asked of the record and not of this process: the one before may have died between a failure and its consequence
   const { rows } = await pool.query(`select 1 from weir.migration_steps where run_id = $1 and canary = $2 and state = 'failed' limit 1`, [run, part === 'canary']);
   return { done, failed: rows.length > 0 };

@@ -10,7 +10,9 @@ if (!there) process.stderr.write('R2 SKIPPED: there is no pgbouncer on this mach
 (there ? describe : describe.skip)('through PgBouncer in transaction mode, one server session for all', () => {
   let database: TestDatabase;
   let bouncer: PgBouncer;
+  const pools: Pool[] = [];
   let pool: Pool;
+  let open: () => Pool;
   let migrator: Pool;
   let work: UnitOfWork;
 
@@ -19,11 +21,16 @@ if (!there) process.stderr.write('R2 SKIPPED: there is no pgbouncer on this mach
     migrator = createPool({ url: database.migratorUrl, name: 'spec/migrator', max: 1 });
     const url = database.urlOf('tenant-registry');
     bouncer = await startPgBouncer(url, { [loginOf('tenant-registry')]: LOGIN_PASSWORD }, 1);
-    pool = createPool({ url: bouncer.through(url), name: 'spec', max: 8 });
+    open = () => {
+      const opened = createPool({ url: bouncer.through(url), name: 'spec', max: 8 });
+      pools.push(opened);
+      return opened;
+    };
+    pool = open();
     work = unitOfWork(pool, 'tenant-registry');
   });
   afterAll(async () => {
-    await Promise.all([pool.end(), migrator.end()]);
+    await Promise.all([...pools, migrator].map((one) => one.end()));
     await bouncer.stop();
     await database.drop();
   });
@@ -72,5 +79,20 @@ if (!there) process.stderr.write('R2 SKIPPED: there is no pgbouncer on this mach
     const { rows } = await work.directIn(id).query(`select weir.enter($1), (select count(*)::int from pg_roles where rolname = current_user) as n`, [id]);
     expect(rows[0]?.n).toBe(1);
     await expect(pool.query('select current_user')).resolves.toMatchObject({ rows: [{ current_user: loginOf('tenant-registry') }] });
+  });
+
+  it('R2 does once what goes under a name, whether or not the pooler knows names and whoever gave a session this one before', async () => {
+    const id = await tenant('schema');
+    const works = [work, unitOfWork(open(), 'tenant-registry')];
+    const marks: number[] = [];
+    for (let turn = 0; turn < 3; turn++) {
+      const drawn = works.flatMap((one) =>
+        Array.from({ length: 12 }, () => one.directIn(id).prepared<{ mark: string }>("select nextval('weir.news_mark') as mark, weir.enter($1)", [id])),
+      );
+      for (const { rows } of await Promise.all(drawn)) marks.push(Number(rows[0]?.mark));
+    }
+    const from = Math.min(...marks);
+    expect(marks.sort((a, b) => a - b)).toEqual(marks.map((_, index) => from + index));
+    await expect(work.directIn(id).prepared('select weir.enter($1), 1 / $2::int', [id, 0])).rejects.toMatchObject({ code: '22012' });
   });
 });

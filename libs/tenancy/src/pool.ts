@@ -13,7 +13,7 @@ export interface PoolOptions {
   readonly onError?: (error: Error) => void;
 }
 
-/** No named statements and no startup options: the pool works through PgBouncer in transaction mode. */
+/** No startup options, and names for statements only where they are known to work: the pool works through PgBouncer in transaction mode. */
 export function createPool({ url, name, max = 10, answerWithinMs, onError }: PoolOptions, more: PoolConfig = {}): Pool {
   const pool = new Pool({ connectionString: url, max, application_name: name, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000, keepAlive: true, ...(answerWithinMs === undefined ? {} : { query_timeout: answerWithinMs }), ...more });
   // a server that goes down while the pool says goodbye is no news
@@ -45,21 +45,21 @@ export function withoutLogin(url: string): string {
   return Object.assign(new URL(url), { username: '', password: '' }).href;
 }
 
-/** Refuses a login that row security or grants do not bind: a superuser, one with BYPASSRLS, an owner of anything. */
+/** Refuses a login that row security or grants do not bind: a superuser, one with BYPASSRLS, an owner of anything, and whoever may become one of those. */
 export async function assertUnprivileged(pool: Sql): Promise<void> {
-  const { rows } = await pool.query<{ login: string; super: boolean; bypass: boolean; owns: boolean }>(`
-    select r.rolname as login, r.rolsuper as super, r.rolbypassrls as bypass,
-           exists (select 1 from pg_class c where c.relowner = r.oid)
-             or exists (select 1 from pg_namespace n where n.nspowner = r.oid)
-             or exists (select 1 from pg_database d where d.datdba = r.oid) as owns
-    from pg_roles r where r.rolname = session_user`);
-  const role = rows[0];
-  const problem = role?.super ? 'is a superuser' : role?.bypass ? 'has BYPASSRLS' : role?.owns ? 'owns tables' : undefined;
-  if (problem !== undefined) {
-    throw new AppError(
-      'privileged-login',
-      'internal',
-      `The database login ${role?.login} ${problem}: row security would not bind it. Give the service its own login (see docs/operations).`,
-    );
-  }
+  const { rows } = await pool.query<{ login: string; role: string; problem: string }>(`
+    with privileged as materialized (
+      select oid, rolname, case when rolsuper then 'is a superuser' when rolbypassrls then 'has BYPASSRLS' else 'owns tables' end as problem, rolsuper, rolbypassrls
+      from pg_roles where rolsuper or rolbypassrls
+        or oid in (select relowner from pg_class union select nspowner from pg_namespace union select datdba from pg_database))
+    select r.rolname as login, p.rolname as role, p.problem from pg_roles r join privileged p on pg_has_role(r.oid, p.oid, 'MEMBER')
+    where r.rolname = session_user order by p.oid <> r.oid, p.rolsuper desc, p.rolbypassrls desc limit 1`);
+  const found = rows[0];
+  if (found === undefined) return;
+  const problem = found.role === found.login ? found.problem : `may become ${found.role}, which ${found.problem}`;
+  throw new AppError(
+    'privileged-login',
+    'internal',
+    `The database login ${found.login} ${problem}: row security would not bind it. Give the service its own login (see docs/operations).`,
+  );
 }

@@ -1,7 +1,7 @@
 import { newId, type TenantId } from '@weir/kernel';
 import { freshDatabase, type TestDatabase } from '@weir/testing';
 import { Client, type Pool } from 'pg';
-import { SERVICES, assertUnprivileged, collectBundle, createPool, loginOf, prepareDatabase, provisioner, registerClusters, schemaOf, unitOfWork, type UnitOfWork } from './index';
+import { SERVICES, assertUnprivileged, collectBundle, createPool, loginOf, openClusters, prepareDatabase, provisioner, registerClusters, schemaOf, unitOfWork, withoutLogin, type UnitOfWork } from './index';
 import { mortal } from './testing/mortal-pool';
 
 let database: TestDatabase;
@@ -139,36 +139,58 @@ describe('provisioning', () => {
     expect(heads.rows).toEqual([{ position: '0' }]);
   });
 
-  it.each(['schema', 'pooled', 'database'] as const)('R8 killed in front of each of its statements it leaves a whole tenant or none, and a retry converges (%s)', async (kind) => {
-    const eu = await freshDatabase();
-    const there = createPool({ url: eu.migratorUrl, name: 'spec/migrator', max: 2 });
-    const service = createPool({ url: eu.urlOf('tenant-registry'), name: 'spec', max: 1 });
-    const placement = kind === 'database' ? ({ kind, cluster: 'eu' } as const) : kind;
-    await registerClusters({ home: migrator, clusters: new Map([['eu', there]]) });
-    let steps = 0;
-    for (let diesAt = 1, survived = false; !survived; diesAt++) {
+  describe('that is killed', () => {
+    // what dies and is done again is the sequence of statements, and a release is one of them, however many tables it makes
+    const log = { ...collectBundle(), tenant: collectBundle().tenant.filter(({ id }) => id.startsWith('event-store/')) };
+    let eu: TestDatabase;
+    let there: Pool;
+    let service: Pool;
+    /** How many statements there are, the last of which commits. */
+    const statements = new Map<string, number>();
+    beforeAll(async () => {
+      eu = await freshDatabase();
+      there = createPool({ url: eu.migratorUrl, name: 'spec/migrator', max: 2 });
+      service = createPool({ url: eu.urlOf('tenant-registry'), name: 'spec', max: 1 });
+      await registerClusters({ home: migrator, clusters: new Map([['eu', there]]) });
+    });
+    afterAll(async () => {
+      await Promise.all([there.end(), service.end()]);
+      await eu.drop();
+    });
+
+    it.each(['schema', 'pooled', 'database'] as const)('R8 in front of any of its statements leaves a whole tenant or none, and a retry converges (%s)', async (kind) => {
+      const placement = kind === 'database' ? ({ kind, cluster: 'eu' } as const) : kind;
+      for (let diesAt = 1, survived = false; !survived; diesAt++) {
+        const id = newId('ten');
+        const [mortalHome, mortalEu] = [mortal(migrator, diesAt), mortal(there, diesAt)];
+        const once = provisioner({ home: mortalHome.pool, clusters: new Map([['eu', mortalEu.pool]]) }, log);
+        survived = await once.provision(id, placement).then(() => true, () => false);
+        statements.set(kind, diesAt - 1);
+
+        const home = kind === 'pooled' ? 'weir_pooled' : schemaOf(id);
+        const at = kind === 'database' ? there : migrator;
+        const count = async (text: string) => Number((await at.query(text, [kind === 'pooled' ? id : home])).rows[0].n);
+        const placed = Number((await at.query('select count(*) as n from weir.placements where tenant_id = $1', [id])).rows[0].n);
+        if (kind === 'pooled') expect(await rowsOf(at, id)).toBe(placed);
+        else expect(await count('select count(*) as n from pg_namespace where nspname = $1')).toBe(placed);
+
+        await provisioner({ home: migrator, clusters: new Map([['eu', there]]) }, log).provision(id, placement);
+        const entered = unitOfWork({ home: one, clusters: new Map([['eu', service]]) }, 'tenant-registry').inTenant(id, (sql) => sql.query('select position from log_heads'));
+        await expect(entered).resolves.toMatchObject({ rows: [{ position: '0' }] });
+      }
+      expect(statements.get(kind)).toBeGreaterThan(4);
+    }, 60_000);
+
+    it('R8 in front of the commit, with all tables of the release made, leaves none of them, and a retry makes what any other tenant has', async () => {
       const id = newId('ten');
-      const [mortalHome, mortalEu] = [mortal(migrator, diesAt), mortal(there, diesAt)];
-      const once = provisioner({ home: mortalHome.pool, clusters: new Map([['eu', mortalEu.pool]]) }, collectBundle());
-      survived = await once.provision(id, placement).then(() => true, () => false);
-      steps = diesAt;
-
-      const home = kind === 'pooled' ? 'weir_pooled' : schemaOf(id);
-      const at = kind === 'database' ? there : migrator;
-      const count = async (text: string) => Number((await at.query(text, [kind === 'pooled' ? id : home])).rows[0].n);
-      const placed = Number((await at.query('select count(*) as n from weir.placements where tenant_id = $1', [id])).rows[0].n);
-      if (kind === 'pooled') expect(await rowsOf(at, id)).toBe(placed);
-      else expect(await count('select count(*) as n from pg_namespace where nspname = $1')).toBe(placed);
-
-      await provisioner({ home: migrator, clusters: new Map([['eu', there]]) }, collectBundle()).provision(id, placement);
-      const entered = unitOfWork({ home: one, clusters: new Map([['eu', service]]) }, 'tenant-registry').inTenant(id, (sql) => sql.query('select position from log_heads'));
-      await expect(entered).resolves.toMatchObject({ rows: [{ position: '0' }] });
-    }
-    expect(steps).toBeGreaterThan(4);
-    await Promise.all([there.end(), service.end()]);
-    await eu.drop();
-    // a tenant is made some twenty times over, which a busy machine takes its time for
-  }, 120_000);
+      const dying = mortal(migrator, statements.get('schema') ?? NaN);
+      await expect(provisioner(dying.pool, collectBundle()).provision(id, 'schema')).rejects.toThrow('killed');
+      expect((await admin.query('select 1 from pg_namespace where nspname = $1', [schemaOf(id)])).rowCount).toBe(0);
+      const [other] = [await tenantWithToken(), await provision(id)];
+      const tables = async (of: TenantId) => (await admin.query('select tablename from pg_tables where schemaname = $1 order by 1', [schemaOf(of)])).rows;
+      expect(await tables(id)).toEqual(await tables(other));
+    });
+  });
 
   it('applies a later release to every schema, once', async () => {
     const bundle = collectBundle();
@@ -213,6 +235,15 @@ describe('the database', () => {
       await expect(assertUnprivileged(pool)).resolves.toBeUndefined();
       await pool.end();
     }
+  });
+
+  it('R4 is refused at a cluster too, with each session: no statement goes there under such a login', async () => {
+    const home = createPool({ url: database.urlOf('metering'), name: 'spec', max: 1 });
+    const own = { url: database.urlOf('metering'), name: 'spec', max: 1 };
+    const { clusters } = openClusters(home, { eu: database.adminUrl, us: withoutLogin(database.adminUrl) }, own);
+    await expect(clusters.get('eu')?.query('select 1')).rejects.toMatchObject({ code: 'privileged-login' });
+    await expect(clusters.get('us')?.query('select 1')).resolves.toMatchObject({ rowCount: 1 });
+    await Promise.all([home, ...clusters.values()].map((pool) => pool.end()));
   });
 
   it('R5 forces row security on every table of a tenant, and gives the public nothing', async () => {

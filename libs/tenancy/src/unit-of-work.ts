@@ -2,7 +2,8 @@ import type { Pool } from 'pg';
 import { AppError, notFound, unavailable, isConnectionTrouble, type TenantId } from '@weir/kernel';
 import { Whereabouts, databasesOf, type Databases } from './clusters';
 import { loginOf, type ServiceName } from './names';
-import { SQLSTATE, sqlState, type Sql } from './sql';
+import { queryPrepared } from './prepared';
+import { SQLSTATE, sqlState, type DirectSql, type Sql } from './sql';
 import { isUnanswered, transaction } from './transaction';
 
 /** One transaction that is a tenant's, or the service's own; `S` is what a library adds to the statement runner. */
@@ -20,7 +21,7 @@ export interface UnitOfWork<S extends Sql = Sql> {
   /** Within `inTenant`: the rest of the transaction is the service's own again, beside the tenant's data, so that both commit or neither. */
   leaveTenant(sql: S): Promise<void>;
   /** One statement of a tenant outside of any transaction of ours; it must set its own role, as weir.append does. */
-  directIn(tenant: TenantId): Sql;
+  directIn(tenant: TenantId): DirectSql;
   /** One statement in the home database. */
   readonly direct: Sql;
   /** The same, with `inControl` and `direct` in that database. */
@@ -66,7 +67,10 @@ export function unitOfWork(pools: Pool | Databases, service: ServiceName, { need
     inControl: (run) => inControlOf(home, run),
     inEveryControl: (run, leftOut) => inEach(places.all, (pool) => inControlOf(pool, run), leftOut),
     leaveTenant: async (sql) => void (await sql.query('select weir.leave($1)', [control])),
-    directIn: (tenant) => ({ query: (text, values) => translating(() => places.visit(tenant, (pool) => pool.query(text, values as unknown[]))) }),
+    directIn: (tenant) => ({
+      query: (text, values) => translating(() => places.visit(tenant, (pool) => pool.query(text, values as unknown[]))),
+      prepared: (text, values) => translating(() => places.visit(tenant, (pool) => queryPrepared(pool, text, values))),
+    }),
     direct: directOf(home),
     of: (cluster) => ({ ...work, inControl: (run) => inControlOf(places.of(cluster), run), direct: directOf(places.of(cluster)) }),
   };

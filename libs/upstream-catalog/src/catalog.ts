@@ -1,5 +1,5 @@
 import { AppError } from '@weir/kernel';
-import { type CatalogDocument, catalogDocument, type EndpointDocument, type Paging, type Parameter } from './document';
+import { type CatalogDocument, catalogDocument, type EndpointDocument, type Paging, type Parameter, type PersonKind } from './document';
 import { checkParameters, compileParameter, type CompiledParameter } from './parameters';
 import { compileKnown, type KnownShape } from './drift';
 import { compileField, type Field } from './shape';
@@ -34,6 +34,14 @@ export interface OwnCall {
   readonly query: Readonly<Record<string, string>>;
 }
 
+/** How an upstream names persons. */
+export interface Persons {
+  /** By the names of parameters and fields. */
+  readonly kinds: ReadonlyMap<string, PersonKind>;
+  /** The user name in the path of an address, as the first group. */
+  readonly addressPath: RegExp | undefined;
+}
+
 export interface Endpoint {
   readonly id: string;
   readonly path: string;
@@ -48,6 +56,7 @@ export interface Endpoint {
   readonly snapshotLifetimeSeconds: number | undefined;
   readonly paging: Paging;
   readonly personal: readonly string[];
+  readonly persons: Persons;
   readonly shape: readonly Field[];
   /** Undefined: beyond its shape nothing is known of an answer. */
   readonly known: KnownShape | undefined;
@@ -67,7 +76,9 @@ export function readCatalog(document: CatalogDocument): Catalog {
   if (!parsed.success) throw broken(parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; '));
   const doc = parsed.data;
 
-  const endpoints = doc.endpoints.map((e) => resolveEndpoint(e, doc.scopes));
+  const { names = {}, addressPath } = doc.persons ?? {};
+  const persons: Persons = { kinds: new Map(Object.entries(names)), addressPath: addressPath === undefined ? undefined : new RegExp(addressPath) };
+  const endpoints = doc.endpoints.map((e) => resolveEndpoint(e, doc.scopes, persons));
   const byId = indexBy(endpoints, (e) => e.id);
   const byPath = indexBy(endpoints, (e) => e.path);
   for (const e of endpoints) byPath.set(e.path.slice(0, -1), e);
@@ -106,7 +117,7 @@ function ownCall(where: string, byId: ReadonlyMap<string, Endpoint>, call: { end
   return { endpoint, query: query.values };
 }
 
-function resolveEndpoint(doc: EndpointDocument, scopes: readonly string[]): Endpoint {
+function resolveEndpoint(doc: EndpointDocument, scopes: readonly string[], persons: Persons): Endpoint {
   const guesses = new Guesses(doc.assumed ? ['endpoint'] : []);
   for (const p of doc.parameters) if (p.assumed) guesses.names.push(`parameters.${p.name}`);
   indexBy(doc.parameters, (p) => p.name);
@@ -131,6 +142,7 @@ function resolveEndpoint(doc: EndpointDocument, scopes: readonly string[]): Endp
     snapshotLifetimeSeconds: doc.snapshotLifetimeSeconds,
     paging,
     personal: doc.personal,
+    persons,
     shape: Object.entries(doc.shape).map(([path, kind]) => compileField(path, kind)),
     known: doc.known && compileKnown({ ...doc.shape, ...doc.known.always }, doc.known.sometimes),
     needsScope,

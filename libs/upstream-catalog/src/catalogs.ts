@@ -1,5 +1,5 @@
 import { AppError } from '@weir/kernel';
-import { readCatalog, type Catalog } from './catalog';
+import { readCatalog, type Catalog, type Endpoint } from './catalog';
 import type { CatalogDocument } from './document';
 
 /**
@@ -16,6 +16,16 @@ export function readCatalogs(first: Catalog, further: readonly { readonly place:
   unique('endpoint', catalogs.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
   return catalogs;
 }
+
+/** An endpoint, with the upstream that it is one of. */
+export interface Offered {
+  readonly catalog: Catalog;
+  readonly endpoint: Endpoint;
+}
+
+/** What can be asked of all upstreams together, by the endpoints' ids. */
+export const offeredBy = (catalogs: readonly Catalog[]): ReadonlyMap<string, Offered> =>
+  new Map(catalogs.flatMap((catalog) => catalog.endpoints.map((endpoint) => [endpoint.id, { catalog, endpoint }])));
 
 function readText(place: string, text: string): Catalog {
   let document: unknown;

@@ -41,7 +41,7 @@ export const describe = (catalog: Catalog): CatalogDescription => ({
 });
 
 function describeEndpoint(basePath: string, endpoint: Endpoint): EndpointDescription {
-  const { snapshotLifetimeSeconds, needsScope, proves, parameters, shape, known: _, path, ...plain } = endpoint;
+  const { snapshotLifetimeSeconds, needsScope, proves, parameters, shape, known: _known, persons: _persons, path, ...plain } = endpoint;
   return {
     ...plain,
     path: `${basePath}${path}`,

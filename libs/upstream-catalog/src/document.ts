@@ -86,6 +86,14 @@ const endpoint = z.strictObject({
   proves: z.strictObject({ scope: slug, fields: z.array(fieldPath).min(1) }).optional(),
 });
 
+/** How persons are named: what a tenant wants erased, and not asked for again, is found by these. */
+const persons = z.strictObject({
+  /** Parameters and fields, by their own names, whose values name a person; of what is marked as personal, the rest tells of one. */
+  names: z.record(name, z.enum(['username', 'user-id', 'sec-uid'])),
+  /** Of an address: where in its path a user name stands, as the first group. */
+  addressPath: z.string().refine(compiles, 'not a regular expression').optional(),
+});
+
 const call = z.strictObject({ endpoint: slug, query: z.record(z.string(), z.string()) });
 
 export const catalogDocument = z.strictObject({
@@ -108,11 +116,14 @@ export const catalogDocument = z.strictObject({
   outOfCredits: stated(
     z.strictObject({ statuses: z.array(z.number().int()), members: z.array(name), phrases: z.array(z.string().min(1)) }),
   ),
+  /** Absent: nothing that it is asked or answers names anybody. */
+  persons: persons.optional(),
   endpoints: z.array(endpoint).min(1),
 });
 
 export type CatalogDocument = z.input<typeof catalogDocument>;
 export type EndpointDocument = z.output<typeof endpoint>;
+export type PersonKind = z.output<typeof persons>['names'][string];
 export type Parameter = z.output<typeof parameter>;
 export type Paging = z.output<typeof paging>;
 export type FieldKind = z.output<typeof fieldKind>;

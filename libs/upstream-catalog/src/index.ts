@@ -1,5 +1,5 @@
 export { findEndpoint, readCatalog, type Catalog, type Endpoint, type OwnCall } from './catalog';
-export { readCatalogs } from './catalogs';
+export { offeredBy, readCatalogs, type Offered } from './catalogs';
 export { checkParameters, type CheckedParameters, type CompiledParameter, type Query } from './parameters';
 export { checkShape, creditsFor, provenScopes, saysOutOfCredits } from './answers';
 export { differences, type Difference, type KnownShape } from './drift';

@@ -71,6 +71,17 @@ const document: CatalogDocument = {
     members: ['error', 'message', 'msg', 'detail'],
     phrases: ['insufficient credit', 'out of credit', 'no credits', 'not enough credit', 'credits exhausted'],
   }),
+  persons: {
+    names: {
+      username: 'username',
+      unique_id: 'username',
+      uniqueId: 'username',
+      userid: 'user-id',
+      id: 'user-id',
+      secUid: 'sec-uid',
+    },
+    addressPath: '^/@([A-Za-z0-9_.]{1,32})(?:/|$)',
+  },
   endpoints: [
     {
       id: 'userid',

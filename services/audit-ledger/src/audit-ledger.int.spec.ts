@@ -165,7 +165,7 @@ describe('verification', () => {
     const service = new Postgres({ connectionString: database.urlOf('tenant-registry') });
     await service.connect();
     await service.query(
-      `select weir.append($1, '{s}', '{1,-2,1}', '{c}', array[gen_random_uuid()::text, 's', 'tenant.renamed', '1', '{"name":"x"}', '2026-11-24T20:31:07.123Z', 'operator', 'op',
+      `select weir.append($1, '{s}', '{1}', '{1}', '{-2}', '{1}', '{c}', '{2026-11-24T20:31:07.123Z}', array[gen_random_uuid()::text, 's', 'tenant.renamed', '1', '{"name":"x"}', 'operator', 'op',
          'spec', null, null, null, null, 'c'], array[sha256('something else')])`,
       [tenant.id],
     );

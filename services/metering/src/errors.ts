@@ -7,6 +7,10 @@ export const callNotFound = () => notFound('call');
 export const malformedUsage = (offset: string, cause: unknown) =>
   new AppError('malformed-usage', 'invalid', `The record at offset ${offset} is not one of usage.`, { cause });
 
+/** Parks the message: two records cannot be one. */
+export const eventIdTaken = (cause: unknown) =>
+  new AppError('event-id-taken', 'invalid', 'A record of usage bears the event id of a record of another attempt.', { cause });
+
 /** Parks the message: whether it was counted already can be said no more. */
 export const usageTooOld = (eventId: string, from: string) =>
   new AppError('usage-too-old', 'invalid', `The record ${eventId} is of before ${from}, whose records are not kept any more: it cannot be said whether it was counted.`, { details: { from } });

@@ -202,8 +202,12 @@ describe('metering as a service', () => {
     expect((await post('rebuild')).body.rows).toBe(4);
     expect(await post('check')).toMatchObject({ body: { rows: 0 } });
     expect(await chargedOf(own)).toBe(2);
-    const { rows } = await metering.database.work.inTenant(own, (sql) => sql.query<{ type: string }>('select type from events order by position'));
-    expect(rows.map(({ type }) => type)).toEqual(['usage.drift-found', 'usage.rebuilt']);
+    const { rows } = await metering.database.work.inTenant(own, (sql) => sql.query<{ type: string; actor_type: string; actor_id: string; action: string }>('select type, actor_type, actor_id, action from events order by position'));
+    // who ordered it, and not who did it
+    expect(rows).toEqual([
+      { type: 'usage.drift-found', actor_type: 'operator', actor_id: expect.any(String), action: 'POST /v1/tenants/:t/usage/check' },
+      { type: 'usage.rebuilt', actor_type: 'operator', actor_id: expect.any(String), action: 'POST /v1/tenants/:t/usage/rebuild' },
+    ]);
     expect((await post('rebuild', owner)).status).toBe(404);
     expect((await metering.call('POST', `/v1/tenants/${tenant}/usage/rebuild`, owner)).status).toBe(403);
   });

@@ -1,13 +1,15 @@
-import { databases, optionalText, text, type Settings } from '@weir/service-host';
+import { databases, integer, optionalText, text, type Settings } from '@weir/service-host';
 
 export interface RegistryConfig {
   readonly migratorUrl: string;
   readonly migratorClusters: Readonly<Record<string, string>>;
+  readonly lagTenants: number;
 }
 
 export const settings: Settings<RegistryConfig> = {
   migratorUrl: text('WEIR_POSTGRES_MIGRATOR_URL', 'Login weir_migrator, which owns the schemas; used to provision, migrate and move tenants, for nothing else; a direct connection, past any pooler'),
   migratorClusters: databases('WEIR_POSTGRES_MIGRATOR_CLUSTERS', 'The same login at the clusters, where it is another one than at home; else WEIR_CLUSTERS with the login of WEIR_POSTGRES_MIGRATOR_URL'),
+  lagTenants: integer('WEIR_RELAY_LAG_TENANTS', 'How many tenants have metrics of their own while their log waits for the relay: those that wait longest', 1_000, { min: 0, max: 20_000 }),
 };
 
 /** Of the command that prepares database and topics. */

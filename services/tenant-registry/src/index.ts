@@ -8,6 +8,7 @@ import { MemberController } from './member/member.http';
 import { MemberService } from './member/member.service';
 import { Archives } from './operations/archives';
 import { ArchivesController, partRoutes } from './operations/archives.http';
+import { MigrationOrders } from './operations/migration-orders';
 import { Migrations, MigrationsController } from './operations/migrations.http';
 import { ParkedMessages } from './operations/parked-messages';
 import { parkedMetrics } from './operations/parked-metrics';
@@ -17,6 +18,7 @@ import { Placing } from './operations/placing';
 import { Provisioning } from './operations/provisioning';
 import { Purging } from './operations/purging';
 import { Receipts } from './operations/receipts';
+import { RelayLagController, RelayLags } from './operations/relay-lag.http';
 import { relayMetrics } from './operations/relay-metrics';
 import { startRelays } from './operations/relays';
 import { Topics, TopicsController } from './operations/topics.http';
@@ -65,15 +67,16 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     const placing = new Placing(operations, mover(databases, bundle), tenants, clusters);
     const purging = new Purging(operations, receipts, purger(databases), tenants, work);
     const archives = new Archives(databases, importer(databases.home, bundle), tenants, work);
-    const migrations = new Migrations(databases, bundle, migrator(databases, bundle), report('migrations'));
+    const migrations = new Migrations(databases, bundle, migrator(databases, bundle), new MigrationOrders(work), report('migrations'));
 
     parkedMetrics(runtime.work.direct, runtime.metrics);
     const everywhere = [HOME, ...clusters].map((cluster) => runtime.work.of(cluster).direct);
     if (common.roles.includes('relay')) {
       startRelays(runtime);
-      relayMetrics(everywhere, runtime.metrics);
+      relayMetrics(everywhere, runtime.metrics, config.lagTenants);
     }
     runtime.onStop(async () => {
+      await migrations.stop();
       await closeDataSources(sources);
       await Promise.all([databases.home, ...databases.clusters.values()].map((pool) => pool.end()));
     });
@@ -81,7 +84,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
     return {
       module: {
         module: TenantRegistryModule,
-        controllers: [TenantController, ApiTokenController, PlanController, MemberController, ParkedController, TopicsController, MigrationsController, ArchivesController],
+        controllers: [TenantController, ApiTokenController, PlanController, MemberController, ParkedController, TopicsController, RelayLagController, MigrationsController, ArchivesController],
         providers: [
           { provide: TenantService, useValue: tenants },
           { provide: ApiTokenService, useValue: tokens },
@@ -94,6 +97,7 @@ export const definition: ServiceDefinition<RegistryConfig> = {
           { provide: IsolationReport, useValue: new IsolationReport(runtime.work, bundle) },
           { provide: ParkedMessages, useValue: new ParkedMessages(runtime.work) },
           { provide: Topics, useValue: new Topics(everywhere) },
+          { provide: RelayLags, useValue: new RelayLags(everywhere, tenants) },
           { provide: Archives, useValue: archives },
           { provide: Migrations, useValue: migrations },
         ],

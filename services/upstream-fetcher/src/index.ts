@@ -137,7 +137,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
     });
 
     const erasure = openErasure({ runtime, catalogs, cache: sharing.cache, subjectKeys });
-    const bulk = openJobs({ runtime, config, tables, catalog: tiklive, dataPlane, cache: sharing.cache, subjectKeys, random, onError });
+    const bulk = openJobs({ runtime, config, tables, catalogs, dataPlane, cache: sharing.cache, subjectKeys, random, onError });
 
     // snapshots alone are lost and missed without it
     runtime.health.tolerate(`database ${runtime.name}`);

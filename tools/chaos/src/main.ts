@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { seeded, type Scenario } from './scenario';
 import { SCENARIOS } from './scenarios';
 
-const USAGE = `npm run chaos -- <scenario>: breaks things on purpose and looks whether what must hold holds; writes reports/<scenario>.json and ends
+const USAGE = `npm run chaos -- <scenario>: breaks things on purpose and looks whether what must hold holds; writes reports/chaos-<scenario>.json and ends
 with 1 when something does not.
 
   --seed <n>    what breaks when; said in the report (default: another one each time)
@@ -14,7 +14,9 @@ with 1 when something does not.
   --help
 
 `;
-const list = () => `${SCENARIOS.map(({ name, title, times, seconds }) => `  ${name.padEnd(12)}  ${title} (${seconds === undefined ? `--times ${times}` : `--seconds ${seconds}`})`).join('\n')}\n`;
+/** A scenario that takes a time says it; one that is done several times as well says both. */
+const measureOf = (times: number, seconds: number | undefined) => [...(seconds === undefined ? [] : [`--seconds ${seconds}`]), ...(seconds === undefined || times !== 1 ? [`--times ${times}`] : [])].join(' ');
+const list = () => `${SCENARIOS.map(({ name, title, times, seconds }) => `  ${name.padEnd(12)}  ${title} (${measureOf(times, seconds)})`).join('\n')}\n`;
 
 function fail(message: string, code: number): never {
   process.stderr.write(`weir: ${message}\n`);
@@ -51,14 +53,14 @@ async function run({ scenario, seed, times, seconds: forSeconds }: Options): Pro
   const directory = mkdtempSync(join(tmpdir(), `weir-chaos-${scenario.name}-`));
   try {
     const progress = (line: string) => void process.stderr.write(`${line}\n`);
-    const asked = `${scenario.name} --seed ${seed} ${scenario.seconds === undefined ? `--times ${times}` : `--seconds ${forSeconds}`}`;
+    const asked = `${scenario.name} --seed ${seed} ${measureOf(times, scenario.seconds === undefined ? undefined : forSeconds)}`;
     progress(asked);
     const outcome = await scenario.run({ times, seconds: forSeconds, random: seeded(seed), directory, progress });
     const held = outcome.invariants.length > 0 && outcome.invariants.every(({ holds }) => holds);
     const command = `npm run chaos -- ${asked}`;
     const seconds = (Date.now() - begun.getTime()) / 1_000;
     mkdirSync('reports', { recursive: true });
-    const file = join('reports', `${scenario.name}.json`);
+    const file = join('reports', `chaos-${scenario.name}.json`);
     writeFileSync(file, `${JSON.stringify({ scenario: scenario.name, command, begun, seconds, seed, times, held, node: process.version, ...outcome }, null, 2)}\n`);
     for (const { title, holds, detail } of outcome.invariants) process.stdout.write(`${holds ? 'holds ' : 'BROKEN'}  ${title}${detail === undefined ? '' : `: ${detail}`}\n`);
     for (const [name, value] of Object.entries(outcome.figures)) process.stdout.write(`        ${name}: ${value}\n`);

@@ -175,10 +175,12 @@ describe('weir against a running Weir', () => {
     expect(await weir(['events', 'verify', '--platform'])).toMatchObject({ code: 0, out: expect.stringMatching(/result +intact/) });
   });
 
-  it('shows parked messages and migrations', async () => {
+  it('shows how far the relay is, parked messages and migrations', async () => {
+    expect((await weir(['relay', 'lag', 'acme'])).out).toMatch(/not published +0 events\n.*\npublished up to +[1-9]/);
+    expect(await weir(['relay', 'lag'])).toMatchObject({ code: 0 });
     expect(await weir(['parked', 'list'])).toMatchObject({ code: 0, err: 'there are none\n' });
     expect((await weir(['parked', 'show', '00000000-0000-0000-0000-000000000000'])).code).toBe(1);
-    expect((await weir(['migrations', 'list'])).out).toMatch(/schemas behind +0/);
+    expect((await weir(['migrations', 'list'])).out).toMatch(/schemas behind +0\nlast run +done\n/);
     expect(await json(['migrations', 'run'])).toMatchObject({ running: false, schemas: { behind: 0 } });
   });
 

@@ -10,6 +10,7 @@ import { limits } from './commands/limits';
 import { login } from './commands/login';
 import { migrations } from './commands/migrations';
 import { parked } from './commands/parked';
+import { relay } from './commands/relay';
 import { schedules } from './commands/schedules';
 import { snapshots } from './commands/snapshots';
 import { subjects } from './commands/subjects';
@@ -47,7 +48,7 @@ function parser(io: Io): Cli {
     .usage('$0 <command>\n\nMany tenants, one metered API. A client of the HTTP API alone.')
     .option('json', { type: 'boolean', default: false, describe: "The API's own JSON instead of tables", global: true })
     .option('url', { type: 'string', describe: 'Address of the API', global: true });
-  for (const commands of [tenants, tokens, keys, keyRotations, limits, jobs, schedules, snapshots, subjects, usage, calls, reconciliations, invoices, budgets, webhooks, events, parked, topics, migrations]) commands(cli, act);
+  for (const commands of [tenants, tokens, keys, keyRotations, limits, jobs, schedules, snapshots, subjects, usage, calls, reconciliations, invoices, budgets, webhooks, events, parked, topics, relay, migrations]) commands(cli, act);
   return login(verify(cli, io), io)
     .completion('completion', 'Print a completion script: weir completion >> ~/.bashrc')
     .example('$0 login --from .weir/standalone.json', 'after `npm start`')

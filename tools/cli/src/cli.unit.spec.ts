@@ -282,6 +282,48 @@ describe('help', () => {
   });
 });
 
+describe('relay lag', () => {
+  const waits = { tenantId: 'ten_1', events: 12, seconds: 3.04, since: '2026-11-24T12:00:00.000Z', reEmitting: true };
+
+  it('lists every tenant that waits, and shows one, named by id or slug', async () => {
+    answers = () => ({ body: { data: [waits], nextCursor: null } });
+    expect((await weir(['relay', 'lag'], { env: env() })).out).toMatch(/ten_1 +12 +3\.0 +2026-11-24 12:00:00Z +being re-emitted/);
+    const progress = { tenantId: 'ten_1', events: 0, seconds: 0, published: 40, caughtUpAt: '2026-11-24T12:00:00.000Z', reEmitting: false };
+    answers = ({ url: path }) => ({ body: path.startsWith('/v1/tenants') ? { data: [tenant(1)], nextCursor: null } : progress });
+    expect((await weir(['relay', 'lag', 't1'], { env: env() })).out).toMatch(/not published +0 events\n.*\npublished up to +40/);
+    expect(heard.at(-1)?.url).toBe('/v1/relay/lag/ten_1');
+    await weir(['relay', 'lag', 'ten_platform'], { env: env() });
+    expect(heard.at(-1)?.url).toBe('/v1/relay/lag/ten_platform');
+  });
+});
+
+describe('migrations', () => {
+  const order = { id: 'op_1', state: 'running', startedAt: '2026-11-24T12:00:00.000Z', finishedAt: null, migrated: null, error: null, by: 'operator:op' };
+  const inHome = { cluster: 'home', current: 2, behind: 1, error: null, run: { state: 'stopped', homes: 3, done: 1, failed: [{ home: 't_b', detail: 'division by zero' }] } };
+  const away = { cluster: 'eu', current: null, behind: null, error: 'connection refused', run: null };
+  const failed = { ...order, state: 'failed', finishedAt: '2026-11-24T12:00:09.000Z', error: { code: 'migration-failed', message: 'The migration stopped at t_b: division by zero.' } };
+  const said = (run: object | null, databases: object[] = [inHome]) => ({ running: (run as typeof order | null)?.state === 'running', run, release: ['event-store/0001_log'], schemas: { current: 2, behind: 1 }, databases });
+
+  it('show the last run as a whole: how it stands, when it began and ended, its error, and each database', async () => {
+    answers = () => ({ body: said(failed, [inHome, away]) });
+    const { code, out } = await weir(['migrations', 'status'], { env: env() });
+    expect(code).toBe(0);
+    for (const line of [/^last run +failed$/m, /^started +2026-11-24 12:00:00Z$/m, /^ended +2026-11-24 12:00:09Z$/m, /^error +migration-failed: The migration stopped at t_b/m, /home: stopped, 1 of 3; t_b failed: division by zero/, /eu: does not answer: connection refused/]) {
+      expect(out).toMatch(line);
+    }
+    answers = () => ({ body: said(null) });
+    expect((await weir(['migrations', 'status'], { env: env() })).out).toMatch(/^last run +none$/m);
+  });
+
+  it('are followed to the end of a run, whichever replica is asked, and a failed one ends with 1 and its error', async () => {
+    answers = ({ method }) => ({ body: said(method === 'POST' ? order : failed) });
+    expect(await weir(['migrations', 'run'], { env: env() })).toMatchObject({ code: 1, err: expect.stringContaining('it ended with migration-failed: The migration stopped at t_b') });
+    expect(heard.map(({ method }) => method)).toEqual(['POST', 'GET']);
+    answers = () => ({ body: said({ ...order, state: 'done', migrated: 1 }, [away]) });
+    expect(await weir(['migrations', 'run'], { env: env() })).toMatchObject({ code: 1, err: expect.stringContaining('not known of eu') });
+  });
+});
+
 describe('limits', () => {
   const limit = { name: 'daily-quota', mode: 'enforced', unit: 'credits', limit: 5000, used: 12, remaining: 4988, resetAt: '2026-11-25T00:00:00.000Z' };
   const override = { from: 'override', name: '*-quota', plan: 'pro@1', expiresAt: '2026-12-01T00:00:00.000Z' };

@@ -1,4 +1,4 @@
-import { ROUTES, type Route } from '@weir/stack';
+import { routesWith, type Route } from '@weir/stack';
 import { SERVICES, type ServiceName } from '@weir/tenancy';
 import { stringify } from 'yaml';
 
@@ -13,17 +13,17 @@ const HEADER = `# The edge: which service answers which path. Generated from too
 /**
  * The configuration of the Envoy that docker-compose.yml and k8s/ put in front.
  *
- * @param options where each service answers, and which ports to take; the defaults are those of the deployment
+ * @param options base paths of further upstreams, where each service answers, and which ports to take; the defaults are those of the deployment
  */
 export function envoyConfig(
-  options: { port?: number; managementPort?: number; adminPort?: number; addressOf?: (service: ServiceName) => { host: string; port: number } } = {},
+  options: { basePaths?: readonly string[]; port?: number; managementPort?: number; adminPort?: number; addressOf?: (service: ServiceName) => { host: string; port: number } } = {},
 ): string {
-  const { port = 8080, managementPort = 9090, adminPort = 9901, addressOf = (service) => ({ host: service, port: 8080 }) } = options;
+  const { basePaths = [], port = 8080, managementPort = 9090, adminPort = 9901, addressOf = (service) => ({ host: service, port: 8080 }) } = options;
   const config = {
     admin: { address: socket('127.0.0.1', adminPort) },
     static_resources: {
       listeners: [
-        listener('api', port, [...ROUTES.map(toService), notFound], {
+        listener('api', port, [...routesWith(basePaths).map(toService), notFound], {
           use_remote_address: true,
           // one spelling of a path: what is routed is what the service sees
           normalize_path: true,

@@ -1,6 +1,7 @@
 import { SERVICES } from '@weir/tenancy';
 import { isPinned } from './image';
 import { GIVEN, settingsProblems, type DeployedProcess } from './settings';
+import { volumeProblems } from './volumes';
 
 interface Probe {
   readonly httpGet?: { readonly path: string; readonly port: string | number };
@@ -24,6 +25,7 @@ export interface Container {
   readonly env?: readonly EnvironmentVariable[];
   readonly envFrom?: readonly EnvironmentSource[];
   readonly ports?: readonly { readonly name: string }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
   readonly resources?: { readonly requests?: { readonly cpu?: string; readonly memory?: string }; readonly limits?: { readonly memory?: string } };
   readonly startupProbe?: Probe;
   readonly livenessProbe?: Probe;
@@ -35,12 +37,13 @@ export interface Container {
   };
 }
 
-interface PodSpec {
+export interface PodSpec {
   readonly serviceAccountName?: string;
   readonly automountServiceAccountToken?: boolean;
   readonly terminationGracePeriodSeconds?: number;
   readonly securityContext?: { readonly runAsNonRoot?: boolean };
   readonly containers: readonly Container[];
+  readonly volumes?: readonly { readonly name: string; readonly configMap?: { readonly name: string } }[];
 }
 
 /** What the checks look at of a Kubernetes object. */
@@ -52,7 +55,8 @@ export interface Resource {
     readonly template?: { readonly metadata: { readonly labels: Readonly<Record<string, string>> }; readonly spec: PodSpec };
     readonly selector?: Readonly<Record<string, unknown>>;
     readonly ports?: readonly { readonly targetPort: string }[];
-    readonly scaleTargetRef?: { readonly name: string };
+    readonly scaleTargetRef?: { readonly kind: string; readonly name: string };
+    readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
     readonly target?: { readonly name: string };
   };
 }
@@ -77,13 +81,16 @@ export function kubernetesProblems(resources: readonly Resource[]): string[] {
   const named = (kind: string, name: string) => resources.find((resource) => resource.kind === kind && resource.metadata.name === name);
   const workloads = resources.filter(({ kind }) => WORKLOADS.includes(kind));
   return [
-    ...[...SERVICES, 'edge', 'upstream-fetcher-jobs', 'tenant-registry-relay'].filter((name) => !named('Deployment', name)).map((name) => `no Deployment ${name}`),
+    ...[...SERVICES, 'edge', 'upstream-fetcher-jobs', 'tenant-registry-relay']
+      .filter((name) => !named('Deployment', name) && !named('StatefulSet', name))
+      .map((name) => `no Deployment or StatefulSet ${name}`),
     ...[...SERVICES, 'edge'].filter((name) => !named('Service', name)).map((name) => `no Service ${name}`),
     ...(named('Job', 'migrate') ? [] : ['no Job migrate']),
     ...workloads.flatMap((workload) => workloadProblems(workload, resources)),
+    ...differingCatalogs(workloads, resources),
     ...resources.filter(({ kind }) => kind === 'Service').flatMap((service) => serviceProblems(service, workloads)),
     ...resources
-      .filter(({ kind, spec }) => kind === 'HorizontalPodAutoscaler' && !named('Deployment', spec?.scaleTargetRef?.name ?? ''))
+      .filter(({ kind, spec }) => kind === 'HorizontalPodAutoscaler' && !named(spec?.scaleTargetRef?.kind ?? '', spec?.scaleTargetRef?.name ?? ''))
       .map(({ metadata }) => `HorizontalPodAutoscaler ${metadata.name} scales nothing`),
     ...resources
       .filter(({ kind, spec }) => kind === 'ExternalSecret' && !SECRETS.has(spec?.target?.name ?? ''))
@@ -101,13 +108,13 @@ function workloadProblems(workload: Resource, resources: readonly Resource[]): s
     ...(pod.securityContext?.runAsNonRoot === true ? [] : ['may run as root']),
     ...(account !== undefined && !resources.some(({ kind, metadata }) => kind === 'ServiceAccount' && metadata.name === account) ? [`no ServiceAccount ${account}`] : []),
     ...pod.containers.flatMap((each) => containerProblems(each)),
-    ...(workload.kind === 'Deployment' ? pod.containers.flatMap(probeProblems) : []),
+    ...(workload.kind !== 'Job' ? pod.containers.flatMap(probeProblems) : []),
     ...(workload.metadata.labels?.['weir.dev/defaults'] === 'process' && (pod.terminationGracePeriodSeconds ?? 30) < 35
       ? ['has less than 30 s after SIGTERM and 5 s before']
       : []),
   ].map((problem) => `${workload.metadata.name}: ${problem}`);
   if (container?.args?.[0]?.startsWith('dist/') !== true) return problems;
-  return [...problems, ...processProblems(workload.metadata.name, container, resources)];
+  return [...problems, ...processProblems(workload, container, resources)];
 }
 
 function containerProblems({ image, resources, securityContext }: Container): string[] {
@@ -138,11 +145,19 @@ function serviceProblems({ metadata, spec }: Resource, workloads: readonly Resou
   return (spec?.ports ?? []).filter(({ targetPort }) => !open.includes(targetPort)).map(({ targetPort }) => `Service ${metadata.name}: no port ${targetPort} behind it`);
 }
 
-function processProblems(name: string, container: Container, resources: readonly Resource[]): string[] {
+function processProblems(workload: Resource, container: Container, resources: readonly Resource[]): string[] {
+  const { name } = workload.metadata;
+  const { environment, problems } = environmentOf(container, resources);
+  const deployed: DeployedProcess = { name, script: container.args?.[0] ?? '', environment };
+  return [...settingsProblems(deployed), ...[...problems, ...volumeProblems(workload, environment, resources)].map((problem) => `${name}: ${problem}`)];
+}
+
+/** What a container is told, with a stand-in where that is a secret. */
+function environmentOf(container: Container, resources: readonly Resource[]): { environment: Record<string, string>; problems: string[] } {
   const problems: string[] = [];
   const mapOf = (map: string) => {
     const found = resources.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === map);
-    if (found === undefined) problems.push(`${name}: no ConfigMap ${map}`);
+    if (found === undefined) problems.push(`no ConfigMap ${map}`);
     return found?.data ?? {};
   };
   const environment: Record<string, string> = {};
@@ -150,13 +165,23 @@ function processProblems(name: string, container: Container, resources: readonly
     if (configMapRef !== undefined) Object.assign(environment, mapOf(configMapRef.name));
     if (secretRef === undefined) continue;
     const members = SECRETS.get(secretRef.name);
-    if (members === undefined) problems.push(`${name}: nobody makes the Secret ${secretRef.name}`);
+    if (members === undefined) problems.push(`nobody makes the Secret ${secretRef.name}`);
     Object.assign(environment, Object.fromEntries((members ?? []).map((member) => [member, GIVEN])));
   }
   for (const { name: variable, value, valueFrom } of container.env ?? []) {
     const from = valueFrom?.configMapKeyRef;
     environment[variable] = value ?? (from === undefined ? '' : (mapOf(from.name)[from.key] ?? ''));
   }
-  const deployed: DeployedProcess = { name, script: container.args?.[0] ?? '', environment };
-  return [...problems, ...settingsProblems(deployed)];
+  return { environment, problems };
+}
+
+const KNOW_UPSTREAMS = ['key-vault', 'rate-limiter', 'upstream-fetcher', 'upstream-fetcher-jobs'];
+
+/** An upstream that one of them does not know has keys without calls, or calls without limits. */
+function differingCatalogs(workloads: readonly Resource[], resources: readonly Resource[]): string[] {
+  const told = workloads
+    .filter(({ metadata }) => KNOW_UPSTREAMS.includes(metadata.name))
+    .flatMap(({ metadata, spec }) => (spec?.template?.spec.containers.slice(0, 1) ?? []).map((container) => ({ name: metadata.name, catalogs: environmentOf(container, resources).environment['WEIR_CATALOGS'] })));
+  const all = told.find(({ catalogs }) => catalogs !== undefined)?.catalogs;
+  return told.filter(({ catalogs }) => catalogs !== all).map(({ name }) => `${name}: its WEIR_CATALOGS are not those of the others`);
 }

@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Check, Outcome } from './check';
-import { EDGE_CONFIG } from './edge';
-import { envoyConfig } from './envoy';
+import { edgeConfigs } from './edge';
 import { ROOT } from './repository';
 import { standingChecks } from './standing-checks';
 import { toolChecks } from './tool-checks';
@@ -12,7 +11,7 @@ const HELP = `usage: npm run check:deploy [-- --write]
 Checks Dockerfile, docker-compose.yml, k8s/ and terraform/ as far as this machine can without a container engine, a cluster or an AWS
 account, and says how far. What lacks a tool is skipped, with the command that installs it. Exit code 1 when a check fails.
 
-  --write   first writes ${EDGE_CONFIG} from the route table
+  --write   first writes the edge's configurations from the route table and the catalogs of k8s/components/further-upstreams
 `;
 
 const lines = (outcome: Outcome): string => {
@@ -35,7 +34,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(HELP);
     return unknown === '--help' ? 0 : 2;
   }
-  if (argv.includes('--write')) writeFileSync(join(ROOT, EDGE_CONFIG), envoyConfig());
+  if (argv.includes('--write')) for (const [path, config] of edgeConfigs()) writeFileSync(join(ROOT, path), config);
 
   const counts = { ok: 0, skipped: 0, failed: 0 };
   for (const check of [...standingChecks, ...toolChecks()]) {

@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { judged, skipped, type Outcome } from './check';
 import { kubernetesProblems, type Resource } from './kubernetes';
 import { openApiFile, writeSchemas } from './kubernetes-schemas';
@@ -17,16 +17,32 @@ async function render(target: string): Promise<Ran | undefined> {
   return undefined;
 }
 
-/** Base and every overlay as they would be applied, held against the same rules as the sources. */
+/** Components that no overlay of this repository takes: each is laid over the base, beside one that scales. */
+const ALONE = [['further-upstreams'], ['availability', 'usage-backlog', 'further-upstreams'], ['usage-backlog', 'further-upstreams', 'simulator']];
+
+async function renderWith(components: readonly string[]): Promise<Ran | undefined> {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'weir-kustomize-')));
+  const at = (path: string) => relative(dir, join(realpathSync(ROOT), path));
+  try {
+    const kustomization = { resources: [at('k8s/base')], components: components.map((name) => at(`k8s/components/${name}`)) };
+    writeFileSync(join(dir, 'kustomization.yaml'), JSON.stringify(kustomization));
+    return await render(dir);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Base, every overlay and the components that are in none as they would be applied, held against the same rules as the sources. */
 export async function renderedManifests(): Promise<Outcome> {
   const problems: string[] = [];
-  for (const target of targets()) {
-    const rendered = await render(target);
+  const all = [...targets().map((name) => ({ name, run: () => render(name) })), ...ALONE.map((components) => ({ name: `k8s/base with ${components.join(', ')}`, run: () => renderWith(components) }))];
+  for (const { name: target, run: rendering } of all) {
+    const rendered = await rendering();
     if (rendered === undefined) return NO_KUSTOMIZE;
     if (rendered.code === 0) problems.push(...kubernetesProblems(documentsOf<Resource>(rendered.stdout).map(withoutHash)).map((problem) => `${target}: ${problem}`));
     else problems.push(...trouble(target, rendered));
   }
-  return judged(problems, `${targets().join(', ')} render and hold; no cluster was asked`);
+  return judged(problems, `${all.map(({ name }) => name).join('; ')} render and hold; no cluster was asked`);
 }
 
 /** kustomize puts a hash of the content behind a ConfigMap's name; references follow it. */

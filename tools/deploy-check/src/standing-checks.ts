@@ -24,6 +24,6 @@ export const standingChecks: readonly Check[] = [
       return judged(kubernetesProblems(resources), `${resources.length} objects: probes, users, needs, accounts; settings parsed by the services' own schemas`);
     },
   },
-  { name: 'edge routes', run: () => judged(edgeProblems(), 'the Envoy configuration is what the route table says') },
+  { name: 'edge routes', run: () => judged(edgeProblems(), 'the Envoy configurations are what the route table and the catalogs say') },
   { name: 'secret names', run: () => judged(secretProblems(), 'what k8s asks Secrets Manager for is what terraform makes') },
 ];

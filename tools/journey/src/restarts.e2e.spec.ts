@@ -5,6 +5,7 @@ import { Interruptions, type Interruption } from './interruptions';
 import { Journey } from './journey';
 import { patient } from './patient';
 import { journeySteps } from './steps';
+import { everyRow } from './tables';
 
 /** In the step that needs it most: its own process is gone amid the request, and comes back while the step goes on. */
 const PLAN: readonly Interruption[] = [
@@ -31,10 +32,18 @@ describe.each([1, 2])('the main job with %i of every service, one of each killed
 
   journeySteps(() => journey, { firstCallWithinMs: Infinity });
 
-  it('has killed and started again each of the six, was felt by its clients, and both equations hold at the end', async () => {
+  it('has killed and started again each of the six; G7, R8 each command that was repeated was done once, each tenant has one schema and one row, and both equations hold at the end', async () => {
     await interruptions.over();
     expect([...interruptions.killed.keys()].sort()).toEqual([...SERVICES].sort());
     for (const { before, after } of interruptions.killed.values()) expect([typeof before, typeof after, before === after]).toEqual(['number', 'number', false]);
+    // G7: what was asked for again has been done once
+    const listed = async (path: string) => (await journey.operator('GET', path)).body.data as { slug?: string }[];
+    expect(await listed('/v1/upstream-keys')).toHaveLength(1);
+    expect((await listed('/v1/tenants')).map(({ slug }) => slug).sort()).toEqual(['journey-byo', 'journey-hybrid', 'journey-shared']);
+    const dump = await everyRow(shape.distributed.databaseUrl);
+    const schemas = new Set([...dump.keys()].filter((table) => table.startsWith('t_')).map((table) => table.split('.')[0]));
+    const placements = (dump.get('weir.placements') ?? []).filter((row) => !row.includes('ten_platform'));
+    expect([schemas.size, placements.length]).toEqual([3, 3]);
     if (replicas === 1) expect(interruptions.felt.length).toBeGreaterThan(SERVICES.length);
     await eventually(() => journey.bothEquationsHold(), 30_000);
   });

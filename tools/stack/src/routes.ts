@@ -24,6 +24,9 @@ export const ROUTES: readonly Route[] = [
   ...to('tenant-registry', '/v1'),
 ];
 
+/** With further upstreams: what is below the base paths of their catalogs is the fetcher's, as /tiklive is. */
+export const routesWith = (basePaths: readonly string[]): readonly Route[] => [...to('upstream-fetcher', ...basePaths), ...ROUTES];
+
 /** @param path without the query */
 export function routeOf(path: string, routes: readonly Route[] = ROUTES): ServiceName | undefined {
   const segments = path.split('/');

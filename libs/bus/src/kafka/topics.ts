@@ -5,7 +5,7 @@ import { busUnavailable, unknownTopic } from '../errors';
 import { toAppError } from './errors';
 import type { Names } from './names';
 
-const KNOWN_WITHIN_MS = 10_000;
+const KNOWN_WITHIN_MS = 30_000;
 const METADATA_TRIES = 8;
 
 export interface Placed {

@@ -46,7 +46,7 @@ begin
   execute format('alter index %I.usage_events_request rename to usage_events_before_request', p_home);
   execute format('create table %1$I.usage_events (like %1$I.usage_events_before including defaults) partition by range (event_id)', p_home);
   execute format('alter table %I.usage_events add primary key (tenant_id, event_id)', p_home);
-  execute format('create index usage_events_request on %I.usage_events (request_id)', p_home);
+  execute format('create index usage_events_request on %I.usage_events (request_id, attempt)', p_home);
   execute format('drop policy read_own on %1$I.usage_events_before', p_home);
   execute format('drop policy write_own on %1$I.usage_events_before', p_home);
   execute format('revoke all on %I.usage_events_before from %I', p_home, coalesce(grantee, before));

@@ -12,6 +12,9 @@ create table statement_sources (
   covers_to   timestamptz,
   -- compared with our records up to here
   compared_to timestamptz,
+  -- the process that has it in hand, until when: what it reads elsewhere it reads in no transaction
+  held_by     text,
+  held_until  timestamptz,
   created_at  timestamptz not null default now()
 );
 

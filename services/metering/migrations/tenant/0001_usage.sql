@@ -37,7 +37,7 @@ create table usage_events (
   recorded_at      timestamptz not null default now(),
   primary key (tenant_id, event_id)
 );
-create index usage_events_request on usage_events (request_id);
+create index usage_events_request on usage_events (request_id, attempt);
 select weir.owned_by('usage_events', 'weir_metering');
 select weir_metering.partition_usage_events(current_schema()) where current_setting('weir.pooled', true) = 'true';
 
@@ -87,12 +87,13 @@ create table usage_hourly (
 ) with (fillfactor = 70);
 select weir.owned_by('usage_hourly', 'weir_metering');
 
--- Credits charged to live calls, by day: what quotas are counted in.
+-- Credits charged to live calls, by day and project: what quotas and budgets are counted in.
 create table charged_daily (
-  tenant_id text not null,
-  day       date not null,
-  credits   bigint not null,
-  primary key (tenant_id, day)
+  tenant_id  text not null,
+  day        date not null,
+  project_id text not null,
+  credits    bigint not null,
+  primary key (tenant_id, day, project_id)
 ) with (fillfactor = 70);
 select weir.owned_by('charged_daily', 'weir_metering');
 

@@ -4,7 +4,9 @@ import type { BillingEvent, BillingException, PlanRef, PlanState, PlanTerms, Ten
 import type { EntitySql } from '@weir/entities';
 import type { EventLog } from '@weir/event-store';
 import { utcMonth, type Clock, type CommandContext, type TenantId } from '@weir/kernel';
+import type { UnitOfWork } from '@weir/tenancy';
 import { billing, setException, termsFor, type Billing, type TermsInForce } from './billing';
+import { PriceExceptionRow } from './read-model';
 
 const STREAM = 'billing';
 
@@ -22,6 +24,7 @@ export type Prices = (month: string, plan: PlanRef) => TermsInForce;
 export class BillingService {
   constructor(
     private readonly events: EventLog<EntitySql>,
+    private readonly work: UnitOfWork<EntitySql>,
     private readonly tenants: StateTable<TenantState>,
     private readonly plans: StateTable<PlanState>,
     private readonly clock: Clock,
@@ -45,6 +48,10 @@ export class BillingService {
       decide: setException(exception),
       context,
       ifVersion,
+      also: async (sql, { events: set, version: last }) => {
+        const rows = set.map(({ data }, index) => rowOf(tenant, last - set.length + 1 + index, data));
+        if (rows.length > 0) await sql.manager.insert(PriceExceptionRow, rows);
+      },
     });
     return this.view(tenant, state, version);
   }
@@ -68,8 +75,9 @@ export class BillingService {
     return { ref, terms: plan.terms };
   }
 
-  private load(tenant: TenantId) {
-    return this.events.load<Billing, BillingEvent>(tenant, STREAM, billing);
+  private async load(tenant: TenantId): Promise<{ state: Billing; version: number }> {
+    const rows = await this.work.inTenant(tenant, (sql) => sql.manager.find(PriceExceptionRow, { where: { tenantId: tenant }, order: { agreed: 'ASC' } }));
+    return { state: { exceptions: rows.map(({ fromMonth, untilMonth, terms }) => ({ ...terms, from: fromMonth, until: untilMonth })) }, version: rows.at(-1)?.agreed ?? 0 };
   }
 
   private view(tenant: TenantId, state: Billing, version: number): BillingView {
@@ -78,3 +86,5 @@ export class BillingService {
     return { plan: ref, period, ...termsFor(period, state, terms), exceptions: state.exceptions, version };
   }
 }
+
+const rowOf = (tenantId: TenantId, agreed: number, { from, until, ...terms }: BillingException): PriceExceptionRow => ({ tenantId, agreed, fromMonth: from, untilMonth: until, terms });

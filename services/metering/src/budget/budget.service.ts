@@ -3,9 +3,9 @@ import type { EntitySql } from '@weir/entities';
 import type { EventLog } from '@weir/event-store';
 import { newId, type Clock, type CommandContext, type Decide, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
+import { readStanding, sayStanding } from '../standing/standing';
 import type { BudgetStanding } from './alarms';
 import { budgets, removeBudget, setBudget, type Budgets, type BudgetTerms } from './budget';
-import { readStandings, sayBudgets } from './budget-watch';
 import { BudgetRow } from './read-model';
 
 export interface BudgetView extends BudgetTerms {
@@ -26,7 +26,8 @@ export class BudgetService {
   ) {}
 
   async list(tenant: TenantId): Promise<BudgetView[]> {
-    return (await this.work.inTenant(tenant, (sql) => readStandings(sql, tenant, this.clock()))).map(view);
+    const { budgets } = await this.work.inTenant(tenant, (sql) => readStanding(sql, tenant, this.clock()));
+    return budgets.map(view);
   }
 
   async set(tenant: TenantId, terms: BudgetTerms, context: CommandContext, ifVersion: number | undefined): Promise<{ budget: BudgetView; version: number }> {
@@ -50,7 +51,7 @@ export class BudgetService {
       ifVersion,
       also: async (sql, { events }) => {
         for (const event of events) await keep(sql, tenant, event);
-        await sayBudgets(sql, tenant, context.at);
+        await sayStanding(sql, tenant, context.at);
       },
     });
     return version;

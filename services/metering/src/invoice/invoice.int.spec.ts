@@ -13,6 +13,7 @@ import type { InvoiceRun } from './invoice-desk';
 import type { InvoiceSummary, InvoiceView } from './invoice-store';
 import type { InvoicePreview } from './invoice.service';
 import type { LedgerView } from '../ledger/ledger';
+import { PriceExceptionRow } from '../billing/read-model';
 import { BudgetRow } from '../budget/read-model';
 import { ENTITIES } from './read-models';
 
@@ -67,7 +68,7 @@ describe('invoices', () => {
   it('the entities are the tables that the migrations make', async () => {
     const tenant = await metering.tenantOn(PRO);
     const { rows } = await admin.query<{ schema: string }>(`select nspname as schema from pg_namespace where nspname = 't_' || substr($1, 5)`, [tenant]);
-    expect(await schemaDifferences(metering.database.adminUrl, rows[0]?.schema ?? 'nowhere', [...ENTITIES, BudgetRow])).toEqual([]);
+    expect(await schemaDifferences(metering.database.adminUrl, rows[0]?.schema ?? 'nowhere', [...ENTITIES, BudgetRow, PriceExceptionRow])).toEqual([]);
   });
 
   it('are drafted, made final with a number, listed, and read as JSON and as CSV', async () => {

@@ -4,7 +4,7 @@ import type { Clock, TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import type { BillingService } from '../billing/billing.service';
 import { endOfDay, endOfMonth } from '../period';
-import { countQuota } from './quota';
+import { readStanding } from '../standing/standing';
 
 export interface Allowance {
   /** The UTC day or month. */
@@ -35,7 +35,7 @@ export class QuotaService {
 
   async get(tenantId: TenantId): Promise<QuotaView> {
     const now = this.clock();
-    const used = await this.work.inTenant(tenantId, (sql) => countQuota(sql, tenantId, now));
+    const { quota: used } = await this.work.inTenant(tenantId, (sql) => readStanding(sql, tenantId, now));
     const { dailyCredits, monthlyCredits } = this.billing.planOf(tenantId).terms;
     return {
       tenantId,

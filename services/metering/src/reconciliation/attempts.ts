@@ -1,7 +1,7 @@
 import { utcDay, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import { floorOf } from '../usage/event-time';
-import { rank } from '../usage/record-usage';
+import { rank } from '../usage/attempt-state';
 import type { Span, Standing } from './compare';
 
 /** Attempts with a record in a span of time: event ids are UUIDv7, so that their order is that of time. */

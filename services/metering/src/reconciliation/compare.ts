@@ -1,4 +1,4 @@
-import type { AttemptState } from '../usage/call';
+import type { AttemptState } from '../usage/attempt-state';
 
 /** One line of the upstream's account. */
 export interface Line {

@@ -1,9 +1,9 @@
 import type { ReconciliationEvent, UsageOf } from '@weir/contracts';
-import { append } from '@weir/event-store';
 import { fact, type TenantId } from '@weir/kernel';
-import type { Sql, UnitOfWork } from '@weir/tenancy';
+import type { UnitOfWork } from '@weir/tenancy';
 import { foundOf } from '../usage/entry';
 import type { UsageLedger } from '../usage/ledger';
+import { ofItself, putOnRecord } from '../usage/on-record';
 import type { AttemptId } from '../usage/record-usage';
 import { readHolds } from '../usage/unsettled';
 import { findingOf, type Finding, type Line } from './compare';
@@ -25,18 +25,15 @@ export class HoldDecisions {
     private readonly onError: (error: Error, tenant: TenantId) => void,
   ) {}
 
-  /**
-   * @param control a transaction of the home database, where the lines are
-   * @param before ms: holds from before it have their line, if there is one
-   */
-  async decide(control: Sql, source: Source, before: number): Promise<Finding[]> {
+  /** @param before ms: holds from before it have their line, if there is one */
+  async decide(source: Source, before: number): Promise<Finding[]> {
     const found: Finding[] = [];
     for (let after = ''; ;) {
       const waiting = await this.work.inEveryControl((sql) =>
         sql.query<AttemptId & { tenant_id: TenantId }>(UNDECIDED, [before, source.coversFrom ?? null, source.keyId ?? '', after]),
       );
       const holds = waiting.flatMap(({ rows }) => rows);
-      const lines = await linesOf(control, source.source, holds);
+      const lines = await this.work.inControl((sql) => linesOf(sql, source.source, holds));
       for (const [tenant, own] of Map.groupBy(holds, (row) => row.tenant_id)) {
         found.push(...(await this.decideOf(tenant, own, source, lines).catch((error: Error) => (this.onError(error, tenant), []))));
       }
@@ -55,7 +52,10 @@ export class HoldDecisions {
       tenant,
       decisions.map(({ hold, line }) => foundOf(hold, line)),
       async (sql) => {
-        for (const { hold, line } of decisions) await put(sql, tenant, decidedOf(hold, source.source, line), `${hold.requestId}/${hold.attempt}`, hold.at);
+        for (const { hold, line } of decisions) {
+          const context = ofItself('decide an unsettled hold', `usage.hold-decided/${hold.requestId}/${hold.attempt}`, hold.at);
+          await putOnRecord(sql, tenant, decidedOf(hold, source.source, line), context);
+        }
       },
     );
     return decisions.map(({ hold, line }) => findingOfHold(hold, line));
@@ -79,15 +79,4 @@ function findingOfHold(hold: UsageOf<'held'>, line: Line | undefined): Finding {
   return line === undefined
     ? findingOf('unsettled-not-taken', attempt, 0, 'Nobody settled the hold, and the upstream’s account does not list the attempt: it took nothing.', hold.upstreamCredits)
     : findingOf('unsettled-taken', attempt, line.credits, `Nobody settled the hold; the upstream’s account says that it took ${line.credits}. The tenant, who had no answer, pays nothing.`, hold.upstreamCredits);
-}
-
-/** An event of the tenant's log, once. */
-export async function put(sql: Sql, tenant: TenantId, event: ReconciliationEvent, subject: string, at: number): Promise<void> {
-  await append(sql, {
-    tenant,
-    stream: `usage/${tenant}`,
-    expected: 'any',
-    events: [event],
-    context: { actor: { type: 'service', id: 'metering' }, commandId: `${event.type}/${subject}`, at, action: 'reconciliation' },
-  });
 }

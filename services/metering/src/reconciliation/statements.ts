@@ -37,10 +37,29 @@ export async function ensureSource(sql: Sql, source: string, keyId = ''): Promis
 
 export const sources = async (sql: Sql): Promise<Source[]> => (await sql.query<SourceRow>('select * from statement_sources order by source')).rows.map(toSource);
 
-/** Keeps the source to this transaction; undefined while another process has it. */
-export async function claimSource(sql: Sql, source: string): Promise<Source | undefined> {
-  const { rows } = await sql.query<SourceRow>('select * from statement_sources where source = $1 for update skip locked', [source]);
+/** A source in the hands of one process for so long; undefined while another one has it. */
+export async function leaseSource(sql: Sql, source: string, holder: string, forMs: number): Promise<Source | undefined> {
+  const { rows } = await sql.query<SourceRow>(
+    `update statement_sources set held_by = $2, held_until = now() + $3 * interval '1 ms'
+     where source = $1 and (held_by = $2 or held_until is null or held_until < now()) returning *`,
+    [source, holder, forMs],
+  );
   return rows.map(toSource)[0];
+}
+
+export const renewLease = (sql: Sql, source: string, holder: string, forMs: number) =>
+  sql.query(`update statement_sources set held_until = now() + $3 * interval '1 ms' where source = $1 and held_by = $2`, [source, holder, forMs]);
+
+export const releaseSource = (sql: Sql, source: string, holder: string) => sql.query('update statement_sources set held_by = null, held_until = null where source = $1 and held_by = $2', [source, holder]);
+
+/**
+ * Before anything is written of a source, in that transaction: whether it still is as it was leased. It is not when the process was so slow that
+ * another one has taken it, or when somebody asked for a time to be compared again.
+ */
+export async function stillLeased(sql: Sql, { source, readTo, comparedTo }: Source, holder: string): Promise<boolean> {
+  const { rows } = await sql.query<SourceRow>('select * from statement_sources where source = $1 and held_by = $2 for update', [source, holder]);
+  const now = rows.map(toSource)[0];
+  return now !== undefined && now.readTo === readTo && now.comparedTo === comparedTo;
 }
 
 const KEEP = `

@@ -4,7 +4,7 @@ import type { Sql } from '@weir/tenancy';
 import { callNotFound } from '../errors';
 import type { ChargedOn } from '../invoice/invoice-of-charge';
 import type { ChargeView } from './charge';
-import { ATTEMPT_STATES } from './record-usage';
+import { ATTEMPT_STATES, type AttemptState } from './attempt-state';
 
 export interface CallRecord {
   kind: AttemptState | 'served' | 'reversed';
@@ -33,7 +33,6 @@ export interface CallRecord {
   difference: string | null;
 }
 
-export type AttemptState = (typeof ATTEMPT_STATES)[number];
 
 export interface AttemptView {
   readonly attempt: number;

@@ -1,9 +1,8 @@
 import type { BusRecord } from '@weir/bus';
 import { usage, type Usage, type UsageOf } from '@weir/contracts';
-import { uuidFrom } from '@weir/kernel';
+import { utcDay, uuidFrom } from '@weir/kernel';
 import { malformedUsage, usageTooOld } from '../errors';
 import { timeOf } from './event-time';
-import type { KeptMonths } from './kept-months';
 
 type OfHold<K extends string> = Omit<UsageOf<'held'>, 'kind'> & { readonly kind: K };
 
@@ -16,16 +15,23 @@ export type Found = OfHold<'taken' | 'not-taken'> & { readonly status: number };
 /** What is counted: the records of the bus, and what metering finds itself. */
 export type Entry = Usage | Unsettled | Found;
 
-/** @throws AppError `malformed-usage`, `usage-too-old`, which park the record */
-export function readUsage(record: BusRecord, kept: KeptMonths): Usage {
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * @param leastId of those that are counted: ids are UUIDv7, so that their order is that of time
+ * @throws AppError `malformed-usage`, `usage-too-old`, which park the record
+ */
+export function readUsage(record: BusRecord, leastId: string): Usage {
   const read = parse(record);
-  if (!kept.holds(timeOf(read.eventId))) throw usageTooOld(read.eventId, kept.from());
+  if (read.eventId < leastId) throw usageTooOld(read.eventId, utcDay(timeOf(leastId)));
   return read;
 }
 
 function parse(record: BusRecord): Usage {
   try {
-    return usage.schema.parse(JSON.parse(record.value?.toString('utf8') ?? 'null'));
+    const read = usage.schema.parse(JSON.parse(record.value?.toString('utf8') ?? 'null'));
+    if (!UUID.test(read.eventId)) throw new TypeError(`${read.eventId} is no UUID`);
+    return read;
   } catch (error) {
     throw malformedUsage(record.offset, error);
   }

@@ -1,4 +1,5 @@
 import { rfc3339, type Clock } from '@weir/kernel';
+import { floorOf } from './event-time';
 
 /** How long records of usage are kept. Sums, and what invoices say, are kept for ever. */
 export class KeptMonths {
@@ -18,9 +19,9 @@ export class KeptMonths {
     return this.monthsAgo(this.months - 1);
   }
 
-  /** Whether a record of that time is counted: what came before could not be told from one that was counted already. */
-  holds(ms: number): boolean {
-    return ms >= Date.parse(this.from());
+  /** The least event id that is counted: what came before could not be told from a record that was counted already. */
+  leastId(): string {
+    return floorOf(Date.parse(this.from()));
   }
 
   private monthsAgo(months: number): string {

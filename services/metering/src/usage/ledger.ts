@@ -1,10 +1,9 @@
 import { PLATFORM, type Clock, type TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
-import { sayBudgets } from '../budget/budget-watch';
-import { sayQuota } from '../quota/quota';
+import { sayStanding } from '../standing/standing';
 import type { Entry } from './entry';
 import { addKeyUsage } from './key-usage';
-import { recordUsage } from './record-usage';
+import { batchOf, recordUsage } from './record-usage';
 
 /** The one way in which anything is counted. */
 export class UsageLedger {
@@ -21,13 +20,11 @@ export class UsageLedger {
    * @throws AppError `not-found` for a tenant without a schema
    */
   record(tenant: TenantId, entries: readonly Entry[], alongside?: (sql: Sql) => Promise<void>): Promise<number> {
+    const batch = batchOf(entries, this.clock());
     return this.work.inTenant(tenant, async (sql) => {
-      const counted = await recordUsage(sql, tenant, entries, this.clock());
+      const counted = await recordUsage(sql, tenant, batch);
       if (counted.recorded > 0) await alongside?.(sql);
-      if (tenant !== PLATFORM) {
-        await sayQuota(sql, tenant, this.clock());
-        await sayBudgets(sql, tenant, this.clock());
-      }
+      if (tenant !== PLATFORM) await sayStanding(sql, tenant, this.clock());
       await this.work.leaveTenant(sql);
       await addKeyUsage(sql, tenant, counted);
       return counted.recorded;

@@ -24,7 +24,7 @@ const RECOUNT = `
   ), daily as (select ${DIMENSIONS.daily}, ${measures} from recounted group by ${DIMENSIONS.daily})`;
 
 /** What follows from the sums by day alone, those that are left out above too. */
-const CHARGED = `select day, sum(charged_credits)::bigint as credits from usage_daily where tenant_id = $1 and day >= $2::date and mode = 'live' group by day having sum(charged_credits) <> 0`;
+const CHARGED = `select day, project_id, sum(charged_credits)::bigint as credits from usage_daily where tenant_id = $1 and day >= $2::date and mode = 'live' group by day, project_id having sum(charged_credits) <> 0`;
 
 const differs = (name: Drifted['table'], recounted: string, columns: string, condition: string) => `
   select '${name}' as "table", 'recounted' as side, to_jsonb(d) as row from (select ${columns} from ${recounted} except select ${columns} from ${name} where tenant_id = $1 and ${condition}) d
@@ -35,7 +35,7 @@ const DRIFT = `
   with ${RECOUNT}, charged as (${CHARGED}), drift as (
     ${differs('usage_hourly', 'recounted', measured(DIMENSIONS.hourly), KNOWN)}
     union all ${differs('usage_daily', 'daily', measured(DIMENSIONS.daily), KNOWN)}
-    union all ${differs('charged_daily', 'charged', 'day, credits', 'day >= $2::date and credits <> 0')})
+    union all ${differs('charged_daily', 'charged', 'day, project_id, credits', 'day >= $2::date and credits <> 0')})
   select (select count(*) from drift)::int as rows, (select coalesce(json_agg(d), '[]') from (select * from drift order by 1, 3 limit ${MOST_SHOWN}) d) as shown`;
 
 export interface Since {
@@ -68,7 +68,7 @@ export async function rebuildSums<K>(sql: Sql, tenant: TenantId, since: Since): 
   for (const table of ['usage_hourly', 'usage_daily']) await sql.query(`delete from ${table} where tenant_id = $1 and ${KNOWN}`, parameters(tenant, since));
   await sql.query(REBUILD, parameters(tenant, since));
   await sql.query('delete from charged_daily where tenant_id = $1 and day >= $2::date', [tenant, since.from]);
-  await sql.query(`insert into charged_daily (tenant_id, day, credits) select $1, c.* from (${CHARGED}) c`, [tenant, since.from]);
+  await sql.query(`insert into charged_daily (tenant_id, day, project_id, credits) select $1, c.* from (${CHARGED}) c`, [tenant, since.from]);
   const { rows } = await sql.query<{ keys: K[] }>(KEYS, [tenant, since.from]);
   return rows[0]?.keys ?? [];
 }

@@ -3,7 +3,8 @@ import { AppError, sleep, type TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import { unsettledOf } from './entry';
 import type { UsageLedger } from './ledger';
-import { rank, type AttemptId } from './record-usage';
+import { rank } from './attempt-state';
+import type { AttemptId } from './record-usage';
 
 const BATCH = 500;
 /** A tenant whose holds could not be looked at is left for that long, so that its own, the oldest by then, do not fill every look. */

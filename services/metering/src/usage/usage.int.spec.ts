@@ -5,11 +5,12 @@ import { schemaOf } from '@weir/tenancy';
 import { Client as Postgres } from 'pg';
 import { closePeriod } from '../books/books';
 import { daysOf } from '../period';
-import { countQuota } from '../quota/quota';
+import { readStanding } from '../standing/standing';
 import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
 import { held, released, served, settled } from '../testing/samples';
 import { RollupChecks } from './checking';
 import { KeptMonths } from './kept-months';
+import { ofItself } from './on-record';
 import { UsageLedger } from './ledger';
 import { CLASSES, type MarginRow } from './margin';
 import { findDrift } from './recount';
@@ -50,7 +51,7 @@ const closedMonth = async (tenant: TenantId, month: string, now: number) => {
   await database.work.inTenant(tenant, (sql) => closePeriod(sql, tenant, month, now));
   return { body: (await usage.ofTenant(tenant, { ...EVER, to: daysOf(month).before, groupBy: ['day'] })).data };
 };
-const quotaOf = (tenant: TenantId, now: number) => database.work.inTenant(tenant, (sql) => countQuota(sql, tenant, now));
+const quotaOf = (tenant: TenantId, now: number) => database.work.inTenant(tenant, (sql) => readStanding(sql, tenant, now).then(({ quota }) => quota));
 const ingest = (...records: Usage[]) => consumer.ingest(batch(records));
 const totals = async (tenant: TenantId) => (await usage.ofTenant(tenant, EVER)).totals;
 const overdue = (afterMs = -1_000) => new UnsettledHolds(database.work, ledger, afterMs, (error) => fail(error)).find();
@@ -166,7 +167,7 @@ describe('counting usage', () => {
 
     const [quota, keys] = [await quotaOf(tenantId, december), await byKey(tenantId)];
     const checks = new RollupChecks({ work: database.work, clock: () => december, kept: new KeptMonths(() => december, 25), tenants: () => [], onChecked: () => undefined, onError: fail });
-    expect(await checks.rebuild(tenantId)).toMatchObject({ from: '2026-11-01', rows: 0 });
+    expect(await checks.rebuild(tenantId, ofItself('spec', 'rebuild', Date.now()))).toMatchObject({ from: '2026-11-01', rows: 0 });
     expect([await quotaOf(tenantId, december), await byKey(tenantId)]).toEqual([quota, keys]);
     expect(await checks.check(tenantId)).toMatchObject({ from: '2024-12-01', rows: 0 });
     await expect(closedMonth(tenantId, '2026-12', december)).rejects.toMatchObject({ code: 'period-open' });
@@ -381,7 +382,7 @@ describe('the quota', () => {
     await consumerAt('2026-12-01T00:00:00Z').ingest(
       batch([settled({ tenantId, at: at('2026-10-31T23:59:59Z') }), settled({ tenantId, at: at('2026-11-01T00:00:00Z') }), settled({ tenantId, at: at('2026-11-30T23:59:59Z') })]),
     );
-    const on = (text: string) => database.work.inTenant(tenantId, (sql) => countQuota(sql, tenantId, at(text)));
+    const on = (text: string) => database.work.inTenant(tenantId, (sql) => readStanding(sql, tenantId, at(text)).then(({ quota }) => quota));
     expect(await on('2026-11-30T12:00:00Z')).toMatchObject({
       day: '2026-11-30',
       dayCredits: 2,

@@ -1,8 +1,11 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { rfc3339, type TenantId } from '@weir/kernel';
-import { Describes, Needs, Tenant, parse } from '@weir/service-host';
+import { AppError, newId, rfc3339, sleep, type CommandContext, type OperationId, type TenantId } from '@weir/kernel';
+import { Command, Describes, Needs, Tenant, parse } from '@weir/service-host';
 import { currentPlace, declareIndex, findDrift, undeclareIndex, type Bundle, type Databases, type MigrationRun, type Migrator } from '@weir/tenancy';
 import { z } from 'zod';
+import { ALIVE_MS, type MigrationOrders, type Outcome } from './migration-orders';
+
+const RECORD_TRIES = 120;
 
 const run = z.strictObject({
   /** Who goes first: how many, or which tenants. */
@@ -14,33 +17,66 @@ const extraIndex = z.strictObject({ table: column, columns: z.array(column).min(
 
 /** The release's way through the homes: each tenant's own schema, and the pooled one, in every database. */
 export class Migrations {
-  private running: Promise<unknown> | undefined;
+  /** What this process is carrying out. */
+  private working: Promise<void> = Promise.resolve();
+  private order: OperationId | undefined;
+  private readonly stopping = new AbortController();
 
   constructor(
     private readonly databases: Databases,
     private readonly bundle: Bundle,
     private readonly migrator: Migrator,
+    private readonly orders: MigrationOrders,
     private readonly onError: (error: Error) => void,
   ) {}
 
   async status() {
-    const databases = await this.migrator.status();
-    const schemas = databases.reduce((sum, { current, behind }) => ({ current: sum.current + current, behind: sum.behind + behind }), { current: 0, behind: 0 });
-    return { running: this.running !== undefined, release: this.bundle.tenant.map(({ id }) => id), schemas, databases: databases.map(({ run: last, ...rest }) => ({ ...rest, run: view(last) })) };
+    const [order, databases] = await Promise.all([this.orders.last(), this.migrator.status()]);
+    const schemas = databases.reduce((sum, { current, behind }) => ({ current: sum.current + (current ?? 0), behind: sum.behind + (behind ?? 0) }), { current: 0, behind: 0 });
+    return {
+      running: order?.state === 'running',
+      run: order,
+      release: this.bundle.tenant.map(({ id }) => id),
+      schemas,
+      databases: databases.map(({ run: last, ...rest }) => ({ ...rest, run: view(last) })),
+    };
   }
 
   plan = () => this.migrator.plan();
   drift = () => findDrift(this.databases, this.bundle);
 
-  /** Begins, or joins what this process has begun; how far it is, the status says. */
-  async run(options: z.infer<typeof run>) {
-    this.running ??= this.migrator
-      .run(options)
-      .catch(this.onError)
-      .finally(() => (this.running = undefined));
+  /** Begins, or joins what is under way, wherever; how far it is and how it ended, the status says. */
+  async run(options: z.infer<typeof run>, { actor }: CommandContext) {
+    const id = newId('op');
+    if (await this.orders.begin(id, actor)) this.working = this.carryOut((this.order = id), options);
     // what is nothing, or little, has been done by the answer
-    await Promise.race([this.running, new Promise((later) => setTimeout(later, 1_000))]);
+    await Promise.race([this.working, sleep(1_000)]);
     return this.status();
+  }
+
+  private async carryOut(id: OperationId, options: z.infer<typeof run>): Promise<void> {
+    const alive = setInterval(() => void this.orders.alive(id).catch(this.onError), ALIVE_MS / 3);
+    const outcome = await this.migrator.run(options).then(
+      ({ migrated }): Outcome => ({ state: 'done', migrated }),
+      (error: Error): Outcome => {
+        this.onError(error);
+        return { state: 'failed', error: { code: error instanceof AppError ? error.code : 'internal', message: error.message } };
+      },
+    );
+    // it may be the home database that was lost: the outcome is said once it is back
+    for (let tries = 0; tries < RECORD_TRIES && !this.stopping.signal.aborted; tries++) {
+      const recorded = await this.orders.end(id, outcome).then(() => true, (error: Error) => (this.onError(error), false));
+      if (recorded) break;
+      await sleep(1_000, this.stopping.signal);
+    }
+    clearInterval(alive);
+    this.order = undefined;
+  }
+
+  /** Of the process: what it had under way is said to be cut off, without the wait for its signs of life to end. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    if (this.order !== undefined) await this.orders.cutOff(this.order).catch(this.onError);
   }
 
   async declareIndex(tenant: TenantId, index: z.infer<typeof extraIndex>) {
@@ -60,7 +96,7 @@ export class MigrationsController {
   constructor(private readonly migrations: Migrations) {}
 
   @Get('migrations')
-  @Needs('operator', "The release's migrations, how many schemas have them, and how the last run went")
+  @Needs('operator', "The release's migrations, how many schemas have them, how far the last run is, or how it ended and why")
   status() {
     return this.migrations.status();
   }
@@ -80,9 +116,9 @@ export class MigrationsController {
   @Post('migrations')
   @HttpCode(202)
   @Needs('operator', 'Bring every schema to the release, canaries first; goes on where an earlier run was cut off')
-  @Describes({ body: run, responses: { 202: { description: 'How far it is' } } })
-  run(@Body(parse(run)) body: z.infer<typeof run>) {
-    return this.migrations.run(body);
+  @Describes({ body: run, responses: { 202: { description: 'How far it is, or, under `run`, how it has ended and why' } } })
+  run(@Body(parse(run)) body: z.infer<typeof run>, @Command() context: CommandContext) {
+    return this.migrations.run(body, context);
   }
 
   @Post('tenants/:t/indexes')

@@ -14,6 +14,8 @@ export interface JobRow {
   readonly maxAgeMs: number | undefined;
   readonly quotedFinish: string | null;
   readonly keyOwner: KeyOwner;
+  /** The catalog of its items. */
+  readonly upstream: string;
   readonly items: readonly NewItem[];
   readonly callsLeft: number;
 }
@@ -55,8 +57,8 @@ export class FetchJobLog {
       );
       await addItems(sql, tenant, job.jobId, row.items);
       await this.work.leaveTenant(sql);
-      const { callsLeft, keyOwner } = row;
-      await setTurn(sql, { tenantId: tenant, jobId: job.jobId, ended: false, dueAt: context.at, callsLeft, keyOwner });
+      const { callsLeft, keyOwner, upstream } = row;
+      await setTurn(sql, { tenantId: tenant, jobId: job.jobId, ended: false, dueAt: context.at, callsLeft, keyOwner, upstream });
     });
   }
 

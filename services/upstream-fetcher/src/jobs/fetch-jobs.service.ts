@@ -1,7 +1,7 @@
 import type { Principal } from '@weir/access';
 import { idFrom, type CommandContext, type TenantId } from '@weir/kernel';
 import { pseudonymsOf } from '@weir/subjects';
-import type { Catalog } from '@weir/upstream-catalog';
+import type { Offered } from '@weir/upstream-catalog';
 import type { UnitOfWork } from '@weir/tenancy';
 import { activeTenant, type Caller } from '../call/access';
 import { jobNotFound, quoteExceeded } from '../errors';
@@ -18,7 +18,8 @@ export interface JobsParts {
   readonly log: FetchJobLog;
   readonly work: UnitOfWork;
   readonly tables: Tables;
-  readonly catalog: Catalog;
+  /** By the endpoints' ids. */
+  readonly offered: ReadonlyMap<string, Offered>;
   readonly subjectKeys: SubjectKeys;
   readonly quote: (request: QuoteRequest) => Promise<Quote>;
 }
@@ -45,15 +46,15 @@ export class FetchJobs {
 
   /** @throws AppError `invalid-request`, and what a call would meet now: `trial-ended`, `upstream-key-missing`, `tenant-suspended` */
   async quote(caller: Caller, body: JobBody): Promise<Quote> {
-    return this.parts.quote({ caller, items: checkItems(this.parts.catalog, body), ...timesOf(body) });
+    return this.parts.quote({ caller, ...checkItems(this.parts.offered, body), ...timesOf(body) });
   }
 
   /** @throws AppError as {@link quote}; `quote-exceeded` (409) when it is higher than `maxCredits` */
   async create(caller: Caller, body: JobBody, context: CommandContext, origin?: Origin): Promise<JobView> {
-    const { log, catalog, quote, subjectKeys } = this.parts;
+    const { log, offered, quote, subjectKeys } = this.parts;
     const tenant = caller.tenant.id;
-    const items = checkItems(catalog, body);
-    const quoted = await quote({ caller, items, ...timesOf(body) });
+    const { catalog, items } = checkItems(offered, body);
+    const quoted = await quote({ caller, catalog, items, ...timesOf(body) });
     if (body.maxCredits !== undefined && quoted.credits.expected > body.maxCredits) throw quoteExceeded(quoted.credits.expected, body.maxCredits);
     const key = await subjectKeys.of(tenant);
     const jobId = origin?.jobId ?? idFrom('job', `${tenant}/${context.commandId}`, context.at);
@@ -75,6 +76,7 @@ export class FetchJobs {
         maxAgeMs: timesOf(body).maxAgeMs,
         quotedFinish: quoted.finishesAt,
         keyOwner: quoted.key,
+        upstream: catalog.id,
         items: items.map((item) => ({ ...item, subjects: pseudonymsOf(key, subjectsAsked(item.endpoint, item.query)) })),
         callsLeft: callsOf(items),
       },

@@ -1,6 +1,6 @@
 import { parse as parseCsv } from 'csv-parse/sync';
 import { invalid } from '@weir/kernel';
-import { checkParameters, type Catalog, type Endpoint } from '@weir/upstream-catalog';
+import { checkParameters, type Catalog, type Endpoint, type Offered } from '@weir/upstream-catalog';
 import { z } from 'zod';
 import { badItems } from '../errors';
 
@@ -74,32 +74,41 @@ export interface JobItem {
   readonly pages: number;
 }
 
+/** The items of one job: all of one upstream, for it waits for that one's keys. */
+export interface JobItems {
+  readonly catalog: Catalog;
+  readonly items: readonly JobItem[];
+}
+
 /**
- * Every item is one that the catalog takes, before any is fetched.
+ * Every item is one that its catalog takes, before any is fetched.
  *
+ * @param offered by the endpoints' ids
  * @throws AppError `invalid-request` that names the first items that are not, by their place from 1 and without their values
  */
-export function checkItems(catalog: Catalog, body: JobBody): JobItem[] {
-  const endpoints = new Map(catalog.endpoints.map((endpoint) => [endpoint.id, endpoint]));
+export function checkItems(offered: ReadonlyMap<string, Offered>, body: JobBody): JobItems {
+  let catalog: Catalog | undefined;
   const problems: { item: number; problem: string }[] = [];
   const checked: JobItem[] = [];
-  for (const [index, { endpoint: id, params, pages = 1 }] of asked(endpoints, body).entries()) {
-    const endpoint = endpoints.get(id);
+  for (const [index, { endpoint: id, params, pages = 1 }] of asked(offered, body).entries()) {
+    const endpoint = offered.get(id)?.endpoint;
+    catalog ??= offered.get(id)?.catalog;
     const result = endpoint && checkParameters(endpoint, textsOf(params));
     if (endpoint === undefined || result === undefined) problems.push({ item: index + 1, problem: 'there is no such endpoint; GET /v1/catalog lists them' });
+    else if (offered.get(id)?.catalog !== catalog) problems.push({ item: index + 1, problem: `${id} is not of the same upstream as those before it; make a job for each` });
     else if (!result.ok) problems.push({ item: index + 1, problem: `${result.parameter} ${result.problem}` });
     else if (pages > 1 && endpoint.paging.scheme === 'none') problems.push({ item: index + 1, problem: `${id} has no pages` });
     else checked.push({ endpoint, query: result.canonical, pages });
   }
-  if (problems.length > 0) throw badItems(problems.slice(0, MOST_PROBLEMS), problems.length - 1);
-  return checked;
+  if (catalog === undefined || problems.length > 0) throw badItems(problems.slice(0, MOST_PROBLEMS), problems.length - 1);
+  return { catalog, items: checked };
 }
 
 type Asked = NonNullable<JobBody['items']>;
 
-function asked(endpoints: ReadonlyMap<string, Endpoint>, { items, endpoint = '', targets = [], params = {}, pages }: JobBody): Asked {
+function asked(offered: ReadonlyMap<string, Offered>, { items, endpoint = '', targets = [], params = {}, pages }: JobBody): Asked {
   if (items !== undefined) return items;
-  const name = targetOf(endpoints.get(endpoint));
+  const name = targetOf(offered.get(endpoint)?.endpoint);
   return targets.map((target) => ({ endpoint, params: { ...params, [name]: target }, pages }));
 }
 

@@ -1,12 +1,11 @@
 import { newId, sleep, type Clock, type CommandContext, type ProjectId, type TenantId } from '@weir/kernel';
-import { pseudonymsOf } from '@weir/subjects';
-import type { Endpoint, Catalog } from '@weir/upstream-catalog';
+import type { Offered } from '@weir/upstream-catalog';
 import type { UnitOfWork } from '@weir/tenancy';
 import { activeTenant, type Caller } from '../call/access';
 import { nothingShown } from '../call/answer';
 import type { DataPlane } from '../call/call';
 import type { SubjectKeys } from '../subject/subject-keys';
-import { subjectsAnswered, subjectsAsked } from '../subject/subjects-in';
+import { jsonIn, subjectsIn } from '../subject/subjects-in';
 import type { Tables } from '../tables';
 import type { FetchJobLog } from './fetch-job.log';
 import { troubleOf, type Trouble } from './item-outcome';
@@ -18,7 +17,8 @@ import { nextPage } from './next-page';
 export interface RunnerParts {
   readonly dataPlane: DataPlane;
   readonly tables: Tables;
-  readonly catalog: Catalog;
+  /** By the endpoints' ids. */
+  readonly offered: ReadonlyMap<string, Offered>;
   readonly log: FetchJobLog;
   readonly work: UnitOfWork;
   readonly subjectKeys: SubjectKeys;
@@ -49,7 +49,6 @@ const LONGEST_WAIT_MS = 30_000;
  */
 export function createRunner(parts: RunnerParts): (turn: Turn, signal: AbortSignal) => Promise<TurnEnd> {
   const { work, clock, log } = parts;
-  const endpoints = new Map(parts.catalog.endpoints.map((endpoint) => [endpoint.id, endpoint]));
 
   return async function run(turn, signal) {
     const { tenantId, jobId } = turn;
@@ -112,12 +111,12 @@ export function createRunner(parts: RunnerParts): (turn: Turn, signal: AbortSign
   /** @returns trouble that is the job's and not the item's: it rests, with the item pending */
   async function fetchItem(turn: Turn, job: JobToRun, item: PendingItem, signal: AbortSignal): Promise<Extract<Trouble, { is: 'wait' }> | undefined> {
     const { tenantId, jobId } = turn;
-    const endpoint = endpoints.get(item.endpoint);
+    const offered = parts.offered.get(item.endpoint);
     for (let tries = item.tries + 1; ;) {
       const requestId = newId('req', clock());
       try {
-        if (endpoint === undefined) throw new Error('the endpoint is not in the catalog any more');
-        await fetchOnce(turn, job, item, endpoint, requestId);
+        if (offered === undefined) throw new Error('the endpoint is in no catalog any more');
+        await fetchOnce(turn, job, item, offered, requestId);
         return undefined;
       } catch (error) {
         const tooOld = clock() - job.createdAt > parts.longestMs;
@@ -139,12 +138,13 @@ export function createRunner(parts: RunnerParts): (turn: Turn, signal: AbortSign
     }
   }
 
-  async function fetchOnce({ tenantId, jobId }: Turn, job: JobToRun, item: PendingItem, endpoint: Endpoint, requestId: CallId): Promise<void> {
+  async function fetchOnce({ tenantId, jobId }: Turn, job: JobToRun, item: PendingItem, { catalog, endpoint }: Offered, requestId: CallId): Promise<void> {
     const shown = nothingShown();
     const answer = await parts.dataPlane.callFor(
       callerOf(tenantId, job),
       {
         requestId,
+        catalog,
         path: endpoint.path,
         query: new URLSearchParams(item.query),
         maxAgeMs: job.maxAgeMs,
@@ -154,10 +154,9 @@ export function createRunner(parts: RunnerParts): (turn: Turn, signal: AbortSign
       },
       shown,
     );
-    const parsed = parsedOf(answer.body);
+    const parsed = jsonIn(answer.body);
     const next = answer.status === 200 && item.page < item.pages ? nextPage(endpoint, item.query, parsed) : undefined;
-    const names = [...subjectsAsked(endpoint, item.query), ...subjectsAnswered(endpoint, parsed)];
-    const subjects = names.length === 0 ? [] : pseudonymsOf(await parts.subjectKeys.of(tenantId), names);
+    const subjects = await parts.subjectKeys.pseudonymsOf(tenantId, subjectsIn(endpoint, item.query, parsed));
     const kept = {
       requestId,
       status: answer.status,
@@ -177,11 +176,3 @@ export function createRunner(parts: RunnerParts): (turn: Turn, signal: AbortSign
 }
 
 type CallId = ReturnType<typeof newId<'req'>>;
-
-function parsedOf(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8')) as unknown;
-  } catch {
-    return undefined;
-  }
-}

@@ -1,6 +1,7 @@
 import type { TenantId } from '@weir/kernel';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import type { KeyOwner } from '../call/key-choice';
+import type { Backlog } from './quote';
 
 /** A job that a worker holds: to go on with, or, once it has ended, to delete. */
 export interface Turn {
@@ -12,12 +13,12 @@ export interface Turn {
 /** Within a job's transaction, after the tenant has been left: there is something to do from `dueAt` on. */
 export async function setTurn(
   sql: Sql,
-  turn: Turn & { readonly dueAt: number; readonly callsLeft: number; readonly keyOwner: KeyOwner },
+  turn: Turn & { readonly dueAt: number; readonly callsLeft: number; readonly keyOwner: KeyOwner; readonly upstream: string },
 ): Promise<void> {
   await sql.query(
-    `insert into job_turns (tenant_id, job_id, ended, due_at, calls_left, key_owner) values ($1, $2, $3, $4, $5, $6)
+    `insert into job_turns (tenant_id, job_id, ended, due_at, calls_left, key_owner, upstream) values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (tenant_id, job_id) do update set ended = excluded.ended, due_at = excluded.due_at, calls_left = excluded.calls_left`,
-    [turn.tenantId, turn.jobId, turn.ended, new Date(turn.dueAt), turn.callsLeft, turn.keyOwner],
+    [turn.tenantId, turn.jobId, turn.ended, new Date(turn.dueAt), turn.callsLeft, turn.keyOwner, turn.upstream],
   );
 }
 
@@ -75,19 +76,19 @@ export class JobTurns {
 
   /** Whether it is still this worker's: false once another took it up, or the job has ended meanwhile. */
   async renew({ tenantId, jobId }: Turn, lease: string, callsLeft: number): Promise<boolean> {
-    const renewed = await this.work.inEveryControl((sql) =>
+    const { rowCount } = await this.besides(tenantId, (sql) =>
       sql.query(
         `update job_turns set lease_until = now() + $4 * interval '1 ms', calls_left = $5
          where tenant_id = $1 and job_id = $2 and lease = $3 and not ended`,
         [tenantId, jobId, lease, this.leaseMs, callsLeft],
       ),
     );
-    return renewed.some(({ rowCount }) => rowCount === 1);
+    return rowCount === 1;
   }
 
   /** Gives it back, to be taken again from `dueAt` on. */
   async rest({ tenantId, jobId }: Turn, lease: string, dueAt: number): Promise<void> {
-    await this.work.inEveryControl((sql) =>
+    await this.besides(tenantId, (sql) =>
       sql.query(
         `update job_turns set lease = null, lease_until = null, due_at = case when ended then due_at else $4 end
          where tenant_id = $1 and job_id = $2 and lease = $3`,
@@ -96,15 +97,24 @@ export class JobTurns {
     );
   }
 
-  /** Upstream calls that jobs have left, by tenant; for quotes. */
-  async backlogs(): Promise<{ tenantId: TenantId; keyOwner: KeyOwner; calls: number }[]> {
+  /** A turn stands in the database of its tenant alone: the others are not asked, and need not be there. */
+  private besides<T>(tenantId: TenantId, run: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.work.inTenant(tenantId, async (sql) => {
+      await this.work.leaveTenant(sql);
+      return run(sql);
+    });
+  }
+
+  /** Upstream calls that jobs have left, by tenant and upstream; for quotes. */
+  async backlogs(): Promise<Omit<Backlog, 'from'>[]> {
     const found = await this.work.inEveryControl(
       (sql) =>
-        sql.query<{ tenant_id: TenantId; key_owner: KeyOwner; calls: number }>(
-          'select tenant_id, key_owner, sum(calls_left)::int as calls from job_turns where not ended and calls_left > 0 group by tenant_id, key_owner',
+        sql.query<{ tenant_id: TenantId; key_owner: KeyOwner; upstream: string; calls: number }>(
+          `select tenant_id, key_owner, upstream, sum(calls_left)::int as calls from job_turns
+           where not ended and calls_left > 0 group by tenant_id, key_owner, upstream`,
         ),
       this.onError,
     );
-    return found.flatMap(({ rows }) => rows).map((row) => ({ tenantId: row.tenant_id, keyOwner: row.key_owner, calls: row.calls }));
+    return found.flatMap(({ rows }) => rows).map((row) => ({ tenantId: row.tenant_id, keyOwner: row.key_owner, upstream: row.upstream, calls: row.calls }));
   }
 }

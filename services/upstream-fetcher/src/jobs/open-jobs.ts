@@ -1,7 +1,7 @@
 import type { Provider, Type } from '@nestjs/common';
 import { newId, type CommandContext } from '@weir/kernel';
 import type { ServiceRuntime } from '@weir/service-host';
-import type { Catalog } from '@weir/upstream-catalog';
+import { offeredBy, type Catalog } from '@weir/upstream-catalog';
 import { nothingShown } from '../call/answer';
 import type { ResponseCache } from '../call/cache';
 import type { DataPlane } from '../call/call';
@@ -25,7 +25,7 @@ export interface JobsSurroundings {
   readonly runtime: ServiceRuntime;
   readonly config: JobsConfig;
   readonly tables: Tables;
-  readonly catalog: Catalog;
+  readonly catalogs: readonly Catalog[];
   readonly dataPlane: DataPlane;
   readonly cache: ResponseCache;
   readonly subjectKeys: SubjectKeys;
@@ -44,23 +44,24 @@ export interface OpenJobs {
 const DAY_MS = 86_400_000;
 
 /** Bulk fetches and what makes them by the clock: their routes, and the loops that carry them out. */
-export function openJobs({ runtime, config, tables, catalog, dataPlane, cache, subjectKeys, random, onError }: JobsSurroundings): OpenJobs {
+export function openJobs({ runtime, config, tables, catalogs, dataPlane, cache, subjectKeys, random, onError }: JobsSurroundings): OpenJobs {
   const { work, events, clock } = runtime;
+  const offered = offeredBy(catalogs);
   const keepMs = config.jobResultsDays * DAY_MS;
   const log = new FetchJobLog(events, work, keepMs);
   const turns = new JobTurns(work, config.jobLeaseMs, onError);
 
-  const cachedAt: QuoteParts['cachedAt'] = async (caller, keys, { endpoint, query }) => {
+  const cachedAt: QuoteParts['cachedAt'] = async (caller, catalog, keys, { endpoint, query }) => {
     const at = clock();
     const call = { ...caller, catalog, endpoint, query, keys, requestId: newId('req', at), priority: 'batch', shown: nothingShown(), waitUntil: at, deadline: at } as const;
     const found = await cache.read(call, undefined);
     return found?.fresh === true ? found.kept.fetchedAt : undefined;
   };
   const backlogs = async () => [...(await turns.backlogs()).map((backlog) => ({ ...backlog, from: undefined })), ...(await comingBacklogs(work, onError))];
-  const quote = createQuote({ tables, catalog, keysOf: dataPlane.keysOf, cachedAt, backlogs, concurrency: config.jobConcurrency, clock });
-  const jobs = new FetchJobs({ log, work, tables, catalog, subjectKeys, quote });
+  const quote = createQuote({ tables, keysOf: dataPlane.keysOf, cachedAt, backlogs, concurrency: config.jobConcurrency, clock });
+  const jobs = new FetchJobs({ log, work, tables, offered, subjectKeys, quote });
 
-  const schedules = new RefreshSchedules({ events, work, catalog, jobs, keysOf: dataPlane.keysOf, subjectKeys, clock });
+  const schedules = new RefreshSchedules({ events, work, offered, jobs, keysOf: dataPlane.keysOf, subjectKeys, clock });
 
   const context = (action: string, of: string): CommandContext => {
     const at = clock();
@@ -76,7 +77,7 @@ export function openJobs({ runtime, config, tables, catalog, dataPlane, cache, s
     ],
     start() {
       const { jobConcurrency: concurrency, jobPatienceMs: patienceMs, jobsAtOnce: atOnce, jobLeaseMs: leaseMs, jobsEveryMs: everyMs } = config;
-      const run = createRunner({ dataPlane, tables, catalog, log, work, subjectKeys, clock, random, concurrency, patienceMs, longestMs: keepMs, contextOf });
+      const run = createRunner({ dataPlane, tables, offered, log, work, subjectKeys, clock, random, concurrency, patienceMs, longestMs: keepMs, contextOf });
       const callsLeft = async ({ tenantId, jobId }: Turn) => {
         const progress = await work.inTenant(tenantId, (sql) => progressOf(sql, tenantId, [jobId]));
         return (progress.get(jobId) ?? NOTHING_YET).callsLeft;

@@ -27,6 +27,8 @@ export interface Quote {
 export interface Backlog {
   readonly tenantId: TenantId;
   readonly keyOwner: KeyOwner;
+  /** The catalog. */
+  readonly upstream: string;
   /** ms since the epoch; undefined: it waits already. */
   readonly from: number | undefined;
   readonly calls: number;
@@ -34,10 +36,9 @@ export interface Backlog {
 
 export interface QuoteParts {
   readonly tables: Tables;
-  readonly catalog: Catalog;
   readonly keysOf: DataPlane['keysOf'];
   /** When the cache's answer came from the upstream, ms; undefined: it has none. */
-  readonly cachedAt: (caller: Caller, keys: KeyChoice, item: JobItem) => Promise<number | undefined>;
+  readonly cachedAt: (caller: Caller, catalog: Catalog, keys: KeyChoice, item: JobItem) => Promise<number | undefined>;
   /** Of all tenants, this one's among them. */
   readonly backlogs: () => Promise<readonly Backlog[]>;
   /** Items of one job under way at once. */
@@ -47,6 +48,8 @@ export interface QuoteParts {
 
 export interface QuoteRequest {
   readonly caller: Caller;
+  /** Of the items. */
+  readonly catalog: Catalog;
   readonly items: readonly JobItem[];
   /** ms; how old an answer may be; undefined: as the catalog says. */
   readonly maxAgeMs: number | undefined;
@@ -72,24 +75,24 @@ interface Queues {
 }
 
 export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promise<Quote> {
-  const { tables, catalog, clock } = parts;
+  const { tables, clock } = parts;
   const jobPerMinute = (parts.concurrency * MINUTE_MS) / USUAL_LATENCY_MS;
 
-  return async function quote({ caller, items, maxAgeMs, finishBy = endOfNight(clock()) }) {
+  return async function quote({ caller, catalog, items, maxAgeMs, finishBy = endOfNight(clock()) }) {
     const now = clock();
-    const keys = parts.keysOf(caller);
+    const keys = parts.keysOf(caller, catalog);
     const { hitPrice, coalescedPrice } = caller.plan.terms;
     const fresh = freshItems(items);
     const repeated = items.length - fresh.length;
-    const queues = queuesOf(caller, keys, await parts.backlogs(), now);
+    const queues = queuesOf(caller, catalog, keys, await parts.backlogs(), now);
     // in what the job would take without the cache: an answer that is there now may be too old when its turn comes
-    const slowest = finish(caller, keys, callsOf(fresh), queues, now);
-    const hits = Math.round((await cached(caller, keys, fresh, maxAgeMs, now, slowest)) * fresh.length);
+    const slowest = finish(caller, catalog, keys, callsOf(fresh), queues, now);
+    const hits = Math.round((await cached(caller, catalog, keys, fresh, maxAgeMs, now, slowest)) * fresh.length);
     const perItem = creditsOf(fresh) / Math.max(1, fresh.length);
     const atMost = items.reduce((sum, { endpoint, pages }) => sum + endpoint.credits * pages, 0);
     const expected = Math.round((fresh.length - hits) * perItem + hits * hitPrice + repeated * coalescedPrice);
     const calls = (callsOf(fresh) * (fresh.length - hits)) / Math.max(1, fresh.length);
-    const finishesAt = finish(caller, keys, calls, queues, now);
+    const finishesAt = finish(caller, catalog, keys, calls, queues, now);
     const inTime = finishesAt !== undefined && finishesAt <= finishBy;
     return {
       items: items.length,
@@ -104,25 +107,24 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
   };
 
   /** What waits on the same keys: ahead of the job, and beside it. */
-  function queuesOf(caller: Caller, { owner }: KeyChoice, backlogs: readonly Backlog[], now: number): Queues {
-    const all = backlogs.filter((backlog) => backlog.keyOwner === owner);
-    const ofMine = all.filter(({ tenantId }) => tenantId === caller.tenant.id);
-    // its jobs run one after the other: what waits already is ahead
+  function queuesOf(caller: Caller, { id: upstream }: Catalog, { owner }: KeyChoice, backlogs: readonly Backlog[], now: number): Queues {
+    const ofMine = backlogs.filter(({ tenantId }) => tenantId === caller.tenant.id);
+    // its jobs run one after the other, whatever they wait for: what waits already is ahead
     const ahead = ofMine.reduce((sum, backlog) => sum + (backlog.from === undefined ? backlog.calls : 0), 0);
     // on keys of its own nobody else is ahead or beside it
-    const others = owner === 'own' ? [] : all.filter(({ tenantId }) => tenantId !== caller.tenant.id).slice(0, MOST_BACKLOGS);
+    const others = owner === 'own' ? [] : backlogs.filter((one) => one.keyOwner === owner && one.upstream === upstream && one.tenantId !== caller.tenant.id).slice(0, MOST_BACKLOGS);
     return { ahead, beside: others.flatMap(({ tenantId, calls, from }) => loadOf(tenantId, calls, from ?? now, now) ?? []) };
   }
 
-  function finish(caller: Caller, keys: KeyChoice, calls: number, { ahead, beside }: Queues, now: number): number | undefined {
+  function finish(caller: Caller, catalog: Catalog, keys: KeyChoice, calls: number, { ahead, beside }: Queues, now: number): number | undefined {
     const loads: [Load, ...Load[]] = [
       loadOf(caller.tenant.id, ahead + calls, now, now) ?? { queue: caller.tenant.id, from: now, calls: ahead + calls, weight: 1, perMinute: Infinity, leftToday: Infinity, perDay: Infinity },
       ...beside,
     ];
-    return finishOf(loads, rateOf(keys), now, now + WEEK_MS);
+    return finishOf(loads, rateOf(catalog, keys), now, now + WEEK_MS);
   }
 
-  function rateOf({ candidates, owner }: KeyChoice): KeysRate {
+  function rateOf(catalog: Catalog, { candidates, owner }: KeyChoice): KeysRate {
     const rates = candidates.filter((candidate) => candidate.owner === owner).map(({ key }) => tables.ceilings.get(key.id) ?? catalog.keyRate);
     const sum = (of: 'perMinute' | 'burst') => rates.reduce((total, rate) => total + rate[of], 0);
     return { perMinute: sum('perMinute'), burst: sum('burst') };
@@ -149,6 +151,7 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
   /** The share of the items whose answer the cache has and will still have when their turn comes. */
   async function cached(
     caller: Caller,
+    catalog: Catalog,
     keys: KeyChoice,
     items: readonly JobItem[],
     maxAgeMs: number | undefined,
@@ -162,7 +165,7 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
       sample.map(async (item, index) => {
         const acceptedMs = Math.min(maxAgeMs ?? Infinity, item.endpoint.lifetimeSeconds * 1_000);
         if (acceptedMs <= 0) return false;
-        const at = await parts.cachedAt(caller, keys, item);
+        const at = await parts.cachedAt(caller, catalog, keys, item);
         return at !== undefined && at + acceptedMs > now + (takesMs * index) / sample.length;
       }),
     );

@@ -3,7 +3,7 @@ import type { EventLog } from '@weir/event-store';
 import { AppError, idFrom, isTransient, type Clock, type CommandContext, type Decide, type TenantId } from '@weir/kernel';
 import { pseudonymsOf } from '@weir/subjects';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
-import type { Catalog } from '@weir/upstream-catalog';
+import type { Offered } from '@weir/upstream-catalog';
 import type { Caller } from '../call/access';
 import type { DataPlane } from '../call/call';
 import { scheduleNotFound, tooManySchedules } from '../errors';
@@ -33,7 +33,8 @@ import {
 export interface SchedulesParts {
   readonly events: EventLog;
   readonly work: UnitOfWork;
-  readonly catalog: Catalog;
+  /** By the endpoints' ids. */
+  readonly offered: ReadonlyMap<string, Offered>;
   readonly jobs: FetchJobs;
   readonly keysOf: DataPlane['keysOf'];
   readonly subjectKeys: SubjectKeys;
@@ -48,11 +49,11 @@ export class RefreshSchedules {
 
   /** @throws AppError `invalid-request`, `too-many-schedules` */
   async create(caller: Caller, body: ScheduleBody, context: CommandContext): Promise<ScheduleView> {
-    const { catalog, work, clock, keysOf, subjectKeys } = this.parts;
+    const { offered, work, clock, keysOf, subjectKeys } = this.parts;
     const tenant = caller.tenant.id;
     const cron = cronOf(body);
     assertCron(cron, body.timezone, clock());
-    const items = checkItems(catalog, jobOf(body, body.targets));
+    const { catalog, items } = checkItems(offered, jobOf(body, body.targets));
     const key = await subjectKeys.of(tenant);
     const targets = items.map(({ endpoint, query }, i) => ({ target: body.targets[i] ?? '', subjects: pseudonymsOf(key, subjectsAsked(endpoint, query)) }));
     const others = await work.inTenant(tenant, (sql) => listSchedules(sql, tenant, { limit: MOST_SCHEDULES, after: undefined }));
@@ -61,12 +62,12 @@ export class RefreshSchedules {
     const id = idFrom('sch', `${tenant}/${context.commandId}`, context.at);
     const { endpoint, timezone, pages = 1 } = body;
     const at = nextTime(cron, timezone, clock()) ?? clock();
-    const keyOwner = keysOf(caller).owner;
+    const keyOwner = keysOf(caller, catalog).owner;
     await this.decide(tenant, id, set({ scheduleId: id, endpoint, targets: targets.length, pages, cron, timezone }), context, async (sql) => {
       const row = { schedule_id: id, name: body.name ?? null, endpoint, cron, timezone, pages, params: body.params ?? {}, max_age_seconds: body.maxAgeSeconds ?? null };
       await addSchedule(sql, tenant, { ...row, project_id: caller.projectId, token_id: caller.tokenId }, targets);
       await work.leaveTenant(sql);
-      await setScheduleTurn(sql, { tenantId: tenant, scheduleId: id, at, calls: callsOf(items), keyOwner });
+      await setScheduleTurn(sql, { tenantId: tenant, scheduleId: id, at, calls: callsOf(items), keyOwner, upstream: catalog.id });
     });
     return this.get(tenant, id);
   }
@@ -119,14 +120,14 @@ export class RefreshSchedules {
     }
     // what was missed while nobody looked is made up for once, not once for each time
     const next = nextTime(row.cron, row.timezone, Math.max(at, clock()));
-    await work.inTenant(tenantId, (sql) => setLast(sql, tenantId, scheduleId, { at, jobId: error === null ? jobId : null, error }));
     const move = async (sql: Sql) => {
+      await setLast(sql, tenantId, scheduleId, { at, jobId: error === null ? jobId : null, error });
       await work.leaveTenant(sql);
       await moveTurn(sql, due, next);
     };
-    if (error === null) await this.decide(tenantId, scheduleId, fire(scheduleId, at, jobId), { ...context, commandId: `${context.commandId}/fired` }, move);
-    // also where the event was there already: whoever wrote it may have died before this
-    await work.inTenant(tenantId, move);
+    // with the event; a run that was left out has none, and one that was told already has moved before
+    const told = error === null && (await this.decide(tenantId, scheduleId, fire(scheduleId, at, jobId), { ...context, commandId: `${context.commandId}/fired` }, move)).events.length > 0;
+    if (!told) await work.inTenant(tenantId, move);
   }
 
   private decide(

@@ -139,10 +139,10 @@ const CLAIM_MS = 60_000;
 const BATCH = 20;
 
 /** In a transaction that has left the tenant. */
-export async function setScheduleTurn(sql: Sql, turn: DueSchedule & { calls: number; keyOwner: KeyOwner }): Promise<void> {
+export async function setScheduleTurn(sql: Sql, turn: DueSchedule & { calls: number; keyOwner: KeyOwner; upstream: string }): Promise<void> {
   await sql.query(
-    `insert into schedule_turns (tenant_id, schedule_id, due_at, calls, key_owner) values ($1, $2, $3, $4, $5) on conflict do nothing`,
-    [turn.tenantId, turn.scheduleId, new Date(turn.at), turn.calls, turn.keyOwner],
+    `insert into schedule_turns (tenant_id, schedule_id, due_at, calls, key_owner, upstream) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
+    [turn.tenantId, turn.scheduleId, new Date(turn.at), turn.calls, turn.keyOwner, turn.upstream],
   );
 }
 
@@ -182,10 +182,10 @@ const WITHIN = '1 day';
 export async function comingBacklogs(work: UnitOfWork, onError: (error: Error) => void): Promise<Backlog[]> {
   const found = await work.inEveryControl(
     (sql) =>
-      sql.query<{ tenant_id: TenantId; key_owner: KeyOwner; due_at: Date; calls: number }>(
-        `select tenant_id, key_owner, due_at, calls from schedule_turns where due_at < now() + interval '${WITHIN}'`,
+      sql.query<{ tenant_id: TenantId; key_owner: KeyOwner; upstream: string; due_at: Date; calls: number }>(
+        `select tenant_id, key_owner, upstream, due_at, calls from schedule_turns where due_at < now() + interval '${WITHIN}'`,
       ),
     onError,
   );
-  return found.flatMap(({ rows }) => rows).map((row) => ({ tenantId: row.tenant_id, keyOwner: row.key_owner, from: row.due_at.getTime(), calls: row.calls }));
+  return found.flatMap(({ rows }) => rows).map((row) => ({ tenantId: row.tenant_id, keyOwner: row.key_owner, upstream: row.upstream, from: row.due_at.getTime(), calls: row.calls }));
 }

@@ -143,11 +143,10 @@ export function openSimulatedPath(options: SimulatedPathOptions): SimulatedPath 
   });
   const quote = createQuote({
     tables,
-    catalog: tiklive,
     keysOf: dataPlane.keysOf,
-    cachedAt: async (caller, choice, { endpoint, query }) => {
+    cachedAt: async (caller, catalog, choice, { endpoint, query }) => {
       const at = clock();
-      const call = { ...caller, catalog: tiklive, endpoint, query, keys: choice, requestId: 'req_quote', priority: 'batch', shown: nothingShown(), waitUntil: at, deadline: at } as const;
+      const call = { ...caller, catalog, endpoint, query, keys: choice, requestId: 'req_quote', priority: 'batch', shown: nothingShown(), waitUntil: at, deadline: at } as const;
       const found = await cache.read(call as unknown as Parameters<typeof cache.read>[0], undefined);
       return found?.fresh === true ? found.kept.fetchedAt : undefined;
     },

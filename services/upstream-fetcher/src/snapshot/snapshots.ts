@@ -1,9 +1,8 @@
 import { sleep, type TenantId } from '@weir/kernel';
-import { pseudonymsOf } from '@weir/subjects';
 import type { Sql, UnitOfWork } from '@weir/tenancy';
 import type { Endpoint } from '@weir/upstream-catalog';
 import type { SubjectKeys } from '../subject/subject-keys';
-import { subjectsAnswered, subjectsAsked } from '../subject/subjects-in';
+import { subjectsIn } from '../subject/subjects-in';
 import { anySuppressed } from '../subject/suppressions';
 import { postRows, userRow, type PostRow, type UserRow } from './snapshot-rows';
 
@@ -85,8 +84,7 @@ export class Snapshots {
   private async write({ tenantId, endpoint, query, body, fetchedAt }: SnapshotToKeep): Promise<void> {
     const { work, subjectKeys, keepMs } = this.options;
     const parsed = JSON.parse(body.toString('utf8')) as unknown;
-    const key = await subjectKeys.of(tenantId);
-    const subjects = pseudonymsOf(key, [...subjectsAsked(endpoint, query), ...subjectsAnswered(endpoint, parsed)]);
+    const subjects = await subjectKeys.pseudonymsOf(tenantId, subjectsIn(endpoint, query, parsed));
     const row = { tenantId, subjects, capturedAt: new Date(fetchedAt), expiresAt: new Date(fetchedAt + keepMs) };
     const user = userRow(endpoint, parsed);
     const posts = postRows(endpoint, query, parsed);

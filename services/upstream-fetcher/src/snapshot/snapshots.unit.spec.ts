@@ -15,7 +15,7 @@ const snapshot = (n: number, body: Buffer = Buffer.from(JSON.stringify(profile))
   body,
   fetchedAt: n,
 });
-const keys = { of: async () => Buffer.alloc(32) } as unknown as SubjectKeys;
+const keys = { pseudonymsOf: async () => ['a-person'] } as unknown as SubjectKeys;
 
 const storing = (inTenant: () => Promise<unknown>, more: { maxBytes?: number; onError?: (error: Error) => void } = {}) =>
   new Snapshots({ work: { inTenant } as unknown as UnitOfWork, subjectKeys: keys, keepMs: 1_000, maxBytes: 1e6, onError: () => undefined, ...more });

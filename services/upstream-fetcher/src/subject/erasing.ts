@@ -8,7 +8,7 @@ import type { Catalog, Endpoint } from '@weir/upstream-catalog';
 import type { ResponseCache } from '../call/cache';
 import { aliasesOf, eraseRows, suppress, suppressedBy } from './erased-rows';
 import type { SubjectKeys } from './subject-keys';
-import { subjectsAnswered, subjectsAsked } from './subjects-in';
+import { jsonIn, subjectsAnswered, subjectsAsked } from './subjects-in';
 import { holdKeeping } from './suppressions';
 
 export interface ErasingParts {
@@ -78,8 +78,7 @@ export class Erasing {
     const isOne = (name: SubjectName) => names.has(pseudonymOf(key, name));
     return this.parts.cache.forget(tenant, (endpointId, query, body) => {
       const endpoint = this.endpoints.get(endpointId);
-      if (endpoint === undefined || endpoint.personal.length === 0) return false;
-      return subjectsAsked(endpoint, query).some(isOne) || subjectsAnswered(endpoint, JSON.parse(body.toString('utf8'))).some(isOne);
+      return endpoint !== undefined && (subjectsAsked(endpoint, query).some(isOne) || subjectsAnswered(endpoint, jsonIn(body)).some(isOne));
     });
   }
 }

@@ -1,5 +1,5 @@
 import type { TenantId } from '@weir/kernel';
-import { subjectKey } from '@weir/subjects';
+import { pseudonymsOf, subjectKey, type SubjectName } from '@weir/subjects';
 import type { UnitOfWork } from '@weir/tenancy';
 
 const REMEMBERED = 10_000;
@@ -9,6 +9,10 @@ export class SubjectKeys {
   private readonly keys = new Map<TenantId, Promise<Buffer>>();
 
   constructor(private readonly work: UnitOfWork) {}
+
+  async pseudonymsOf(tenant: TenantId, names: readonly SubjectName[]): Promise<string[]> {
+    return names.length === 0 ? [] : pseudonymsOf(await this.of(tenant), names);
+  }
 
   of(tenant: TenantId): Promise<Buffer> {
     const known = this.keys.get(tenant);

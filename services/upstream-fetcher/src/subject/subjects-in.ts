@@ -1,37 +1,37 @@
-import type { SubjectKind, SubjectName } from '@weir/subjects';
+import type { SubjectName } from '@weir/subjects';
 import type { Endpoint } from '@weir/upstream-catalog';
 
-/** Fields and parameters that name a person; other personal ones tell of the person and are no name. */
-const KINDS: Readonly<Record<string, SubjectKind>> = {
-  username: 'username',
-  unique_id: 'username',
-  uniqueId: 'username',
-  userid: 'user-id',
-  id: 'user-id',
-  secUid: 'sec-uid',
-};
-
-const PROFILE_IN_URL = /^\/@([A-Za-z0-9_.]{1,32})(?:\/|$)/;
-
 /** Whom a call asks about: by the parameters that the catalog calls personal. @param query canonical */
-export function subjectsAsked(endpoint: Endpoint, query: string): SubjectName[] {
+export function subjectsAsked({ parameters, persons }: Endpoint, query: string): SubjectName[] {
   const given = new URLSearchParams(query);
-  return endpoint.parameters.flatMap(({ name, declared }) => {
+  return parameters.flatMap(({ name, declared }) => {
     const value = given.get(name);
     if (!declared.personal || value === null) return [];
-    if (declared.type === 'url') return inUrl(value);
-    const kind = KINDS[name];
+    if (declared.type === 'url') return inAddress(value, persons.addressPath);
+    const kind = persons.kinds.get(name);
     return kind === undefined ? [] : [{ kind, value }];
   });
 }
 
 /** Everybody whom an answer names: by the fields that the catalog calls personal. @param parsed undefined: not JSON */
-export function subjectsAnswered(endpoint: Endpoint, parsed: unknown): SubjectName[] {
-  return endpoint.personal.flatMap((path) => {
+export function subjectsAnswered({ personal, persons }: Endpoint, parsed: unknown): SubjectName[] {
+  return personal.flatMap((path) => {
     const steps = path.split('.');
-    const kind = KINDS[steps.at(-1) ?? ''];
+    const kind = persons.kinds.get((steps.at(-1) ?? '').replace('[]', ''));
     return kind === undefined ? [] : valuesAt(parsed, steps).map((value) => ({ kind, value }));
   });
+}
+
+/** Whom a call and its answer are about: what is stored of it stands beside these. @param parsed the answer */
+export const subjectsIn = (endpoint: Endpoint, query: string, parsed: unknown): SubjectName[] => [...subjectsAsked(endpoint, query), ...subjectsAnswered(endpoint, parsed)];
+
+/** Undefined: an answer that is no JSON, and names nobody. */
+export function jsonIn(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 function valuesAt(body: unknown, steps: readonly string[]): string[] {
@@ -43,7 +43,7 @@ function valuesAt(body: unknown, steps: readonly string[]): string[] {
   return Array.isArray(value) ? value.flatMap((item) => valuesAt(item, rest)) : [];
 }
 
-function inUrl(text: string): SubjectName[] {
-  const name = PROFILE_IN_URL.exec(new URL(text).pathname)?.[1];
+function inAddress(text: string, path: RegExp | undefined): SubjectName[] {
+  const name = path?.exec(new URL(text).pathname)?.[1];
   return name === undefined ? [] : [{ kind: 'username', value: name }];
 }

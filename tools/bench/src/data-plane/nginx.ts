@@ -1,10 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { sleep } from '@weir/kernel';
+import { freePort } from '@weir/stack';
 
 export interface Nginx {
   readonly port: number;
@@ -111,14 +110,6 @@ const redisBucket = (port: number): string => `
 const REDIS_SCRIPT = `local t = redis.call('TIME'); local now = t[1] + t[2] / 1e6; local b = redis.call('HMGET', KEYS[1], 'left', 'at');
  local left = math.min(tonumber(ARGV[1]), (tonumber(b[1]) or tonumber(ARGV[1])) + (now - (tonumber(b[2]) or now)) * tonumber(ARGV[2]));
  if left < 1 then return 0 end; redis.call('HSET', KEYS[1], 'left', left - 1, 'at', now); redis.call('EXPIRE', KEYS[1], 60); return 1`;
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function listening(port: number): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {

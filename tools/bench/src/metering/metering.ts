@@ -1,4 +1,5 @@
-import type { Bench, Gate, Result } from '../bench';
+import type { Bench, Gate } from '../bench';
+import { median } from '../measure';
 import { openDatabase } from './database';
 import { ingestingMany, ingestingOne } from './ingesting';
 import { copying, saving } from './others';
@@ -21,12 +22,12 @@ export const metering: Bench = {
     const save = saving(database, BATCH);
     const intake = ingestingOne(database, { batch: BATCH, against: copy.name });
     const [few, many] = [plainTransactions(database, ground.directory, FEW, LANES), plainTransactions(database, ground.directory, MANY, LANES)];
-    const rateOf = (result: Result | undefined) => result?.rate;
+    // of the rounds' own ratios: what disturbs a round disturbs both of its sides
     const against = (other: string, atLeast: number): Gate => ({
       title: `${intake.name}: × ${other}`,
       value: (resultOf) => {
-        const [one, two] = [rateOf(resultOf(intake.name)), rateOf(resultOf(other))];
-        return one === undefined || two === undefined ? undefined : one / two;
+        const [one, two] = [resultOf(intake.name)?.rounds, resultOf(other)?.rounds];
+        return one === undefined || two === undefined ? undefined : median(one.map(({ rate }, round) => rate / (two[round]?.rate ?? NaN)));
       },
       atLeast,
     });

@@ -1,6 +1,6 @@
 import type { Usage } from '@weir/contracts';
 import { PLATFORM, newId, sleep, type TenantId } from '@weir/kernel';
-import { tiklive, type Endpoint } from '@weir/upstream-catalog';
+import { offeredBy, tiklive, type Endpoint } from '@weir/upstream-catalog';
 import { checkItems, nothingShown, openSimulatedPath, troubleOf, type Backlog, type Caller, type JobItem, type SimulatedPath } from '@weir/upstream-fetcher/simulation';
 import { bodyOf } from './bodies';
 import { PRO, TRIAL, keyOf, seeded, watchers, type Watcher } from './population';
@@ -76,7 +76,7 @@ export async function simulateDay(platformKeys: number, progress: (line: string)
   const keys = [...Array.from({ length: platformKeys }, (_, n) => keyOf(PLATFORM, n)), ...own];
   const waiting: Waiting[] = NIGHT.flatMap(({ at, endpoint, target }) =>
     all.map((watcher) => {
-      const items = checkItems(tiklive, { endpoint, targets: watcher.creators.map(target) });
+      const { items } = checkItems(offeredBy([tiklive]), { endpoint, targets: watcher.creators.map(target) });
       return { watcher, items, dueAt: at, calls: items.length, left: items.length, made: false };
     }),
   );
@@ -99,7 +99,7 @@ export async function simulateDay(platformKeys: number, progress: (line: string)
     const jobs: NightJob[] = [];
     const busy = new Map<TenantId, Promise<void>>();
     const run = async (job: Waiting) => {
-      const quoted = await path.quote({ caller: callerOf(job.watcher), items: job.items, maxAgeMs: undefined, finishBy: NIGHT_ENDS });
+      const quoted = await path.quote({ caller: callerOf(job.watcher), catalog: tiklive, items: job.items, maxAgeMs: undefined, finishBy: NIGHT_ENDS });
       const startedAt = time.clock();
       job.made = true;
       const { tenant } = job.watcher;
@@ -138,6 +138,7 @@ export async function simulateDay(platformKeys: number, progress: (line: string)
 const backlogOf = ({ watcher: { tenant }, dueAt, left, made }: Waiting): Backlog => ({
   tenantId: tenant.id,
   keyOwner: tenant.keyMode === 'byo' ? 'own' : 'platform',
+  upstream: tiklive.id,
   from: made ? undefined : dueAt,
   calls: left,
 });

@@ -4,6 +4,7 @@ import { sleep } from '@weir/kernel';
 export const TOPIC = 'weir.chaos';
 
 const WRITERS = 8;
+const PAUSE_MS = 2;
 const KEYS_EACH = 12;
 const BATCH = 24;
 /** Records that may be on their way at one moment. */
@@ -19,7 +20,10 @@ export class Writers {
   private stopping = false;
   private readonly running: Promise<unknown>;
 
-  constructor(private readonly bus: Bus) {
+  constructor(
+    private readonly bus: Bus,
+    private readonly pauseMs = PAUSE_MS,
+  ) {
     this.running = Promise.all(Array.from({ length: WRITERS }, (_, writer) => this.write(writer)));
   }
 
@@ -49,7 +53,7 @@ export class Writers {
       for (const [key, count] of next) this.acknowledged.set(key, count);
       this.longestGapMs = Math.max(this.longestGapMs, performance.now() - last);
       last = performance.now();
-      await sleep(2);
+      await sleep(this.pauseMs);
     }
   }
 

@@ -54,8 +54,9 @@ async function breakablePostgres(dataDir: string) {
   };
 }
 
-async function breakableRedis(dataDir: string, environment: Environment) {
-  const launch = (port?: string) => startParts({ only: ['redis'], dataDir, environment: { ...environment, ...(port === undefined ? {} : { WEIR_STACK_REDIS_PORT: port }) } });
+/** @param durable whether it has what it had when it is started again, or begins with nothing */
+export async function breakableRedis(dataDir: string, environment: Environment, durable = true): Promise<Victim & { readonly url: string; stop(): Promise<void> }> {
+  const launch = (port?: string) => startParts({ only: ['redis'], dataDir, durable, environment: { ...environment, ...(port === undefined ? {} : { WEIR_STACK_REDIS_PORT: port }) } });
   let server = await launch();
   const { url } = server.redis;
   return {

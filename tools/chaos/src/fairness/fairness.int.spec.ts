@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { seeded, type Outcome } from '../scenario';
-import { alone, joining, onAndOff, polite, weighted } from './on-the-clock';
+import { alone, joining, onAndOff, polite, unheard, weighted } from './on-the-clock';
 import { onRedis } from './on-redis';
 
 // What `npm run chaos -- fairness` does at full numbers, at a scale of seconds.
@@ -17,6 +17,10 @@ it('L10 a hundred tenants join at once beside a flood: no gap beyond three times
 
 it('L10 tenants below their share are refused no call beside one that floods', async () => {
   holds(await polite({ seconds: 400, perSecond: 50, random }));
+});
+
+it('L10 the p99 of the neighbours of one at a hundred times its share rises by a tenth at most', async () => {
+  holds(await unheard({ seconds: 20, random }));
 });
 
 it('resting between floods brings a tenant nothing', async () => {

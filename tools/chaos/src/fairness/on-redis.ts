@@ -3,22 +3,15 @@ import { sleep } from '@weir/kernel';
 import { Redis } from 'ioredis';
 import { invariant, type Outcome } from '../scenario';
 import { letLoose, type Member, type Tally } from './clients';
+import { KEY, fifty, neighbours, ofKind, waitsOf } from './fifty';
 import { jain, longestGap, maxMin, quantile } from './figures';
 import { asking, type Key } from './on-the-model';
 import { realWorld } from './world';
 
-/** 200 calls a second among 50: four for each. */
-const KEY: Key = { perMinute: 12_000, burst: 1_000 };
-/** Calls twice a second: half of what it could have. */
-const BELOW = 24;
-const WANTING = 25;
-/** A hundred times what it could have. */
-const LOUD_PER_SECOND = 400;
 /** As processes would have. */
 const CONNECTIONS = 4;
 /** Before all of them are there and the bucket's beginning is used up. */
 const WARM_MS = 10_000;
-
 export interface Live {
   readonly url: string;
   readonly prefix: string;
@@ -28,16 +21,33 @@ export interface Live {
   readonly warmMs?: number;
 }
 
-/** Fifty tenants on one key in real time: some below their share, some who always want more, and one at a hundred times its share. */
-export async function onRedis({ url, prefix, seconds, random, key = KEY, warmMs = WARM_MS }: Live): Promise<Outcome> {
+/**
+ * Fifty tenants on one key in real time: some below their share, some who always want more, and one at a hundred times its share; and before
+ * that, for a quarter of the time, the others without it.
+ *
+ * @param tell a line for each tenant
+ */
+export async function onRedis({ tell = () => undefined, ...live }: Live & { readonly tell?: (line: string) => void }): Promise<Outcome> {
+  const before = await period({ ...live, prefix: `${live.prefix}-before`, seconds: live.seconds / 4 }, false);
+  const during = await period(live, true);
+  for (const line of eachOne(during)) tell(line);
+  const outcome = judge(during);
+  return { ...outcome, invariants: [...outcome.invariants, ...neighbours(before, during, 'in real time')] };
+}
+
+interface Period {
+  readonly members: readonly Member[];
+  readonly tallies: readonly Tally[];
+  readonly beginMs: number;
+  readonly endMs: number;
+  /** Of the key. */
+  readonly perSecond: number;
+}
+
+async function period({ url, prefix, seconds, random, key = KEY, warmMs = WARM_MS }: Live, loud: boolean): Promise<Period> {
   const redises = Array.from({ length: CONNECTIONS }, () => new Redis(url));
   const asks = redises.map((redis, i) => asking(redisLimiterStore(redis, { prefix }), key, `c${i}`));
-  const scale = key.perMinute / KEY.perMinute;
-  const members: Member[] = [
-    { name: 'ten_loud', weight: 1, behaviour: { kind: 'flood', perSecond: LOUD_PER_SECOND * scale } },
-    ...Array.from({ length: BELOW }, (_, i): Member => ({ name: `ten_below_${i}`, weight: 1, behaviour: { kind: 'polite', everyMs: 500 / scale } })),
-    ...Array.from({ length: WANTING }, (_, i): Member => ({ name: `ten_wanting_${i}`, weight: 1, behaviour: { kind: 'backlogged', clients: 4 } })),
-  ];
+  const members = fifty(key, loud);
   const world = realWorld();
   let turn = 0;
   const beginMs = world.now() + warmMs;
@@ -47,13 +57,30 @@ export async function onRedis({ url, prefix, seconds, random, key = KEY, warmMs 
   const endMs = world.now();
   await world.stop();
   await Promise.all(redises.map((redis) => redis.quit()));
-  return judge(members, tallies, { beginMs, endMs, perSecond: key.perMinute / 60 });
+  return { members, tallies, beginMs, endMs, perSecond: key.perMinute / 60 };
 }
 
-function judge(members: readonly Member[], tallies: readonly Tally[], of: { beginMs: number; endMs: number; perSecond: number }): Outcome {
+/** What each one had, for whoever wants to see it. */
+function* eachOne({ members, tallies, beginMs, endMs, perSecond }: Period): Generator<string> {
+  const seconds = (endMs - beginMs) / 1_000;
+  yield 'tenant          of the key  p50 ms  p99 ms  longest gap s  promises kept';
+  for (const [i, { name }] of members.entries()) {
+    const { admitted, waits: own, times, kept, due } = tallies[i] as Tally;
+    const cells = [
+      `${((100 * admitted) / seconds / perSecond).toFixed(2)} %`.padStart(10),
+      quantile(own, 0.5).toFixed(1).padStart(6),
+      quantile(own, 0.99).toFixed(1).padStart(6),
+      (longestGap(times, beginMs, endMs) / 1_000).toFixed(2).padStart(13),
+      `${kept} of ${due}`.padStart(13),
+    ];
+    yield `${name.padEnd(14)}  ${cells.join('  ')}`;
+  }
+}
+
+function judge(of: Period): Outcome {
+  const { members, tallies } = of;
   const seconds = (of.endMs - of.beginMs) / 1_000;
-  const below = tallies.filter((_, i) => members[i]?.behaviour.kind === 'polite');
-  const wanting = tallies.filter((_, i) => members[i]?.behaviour.kind === 'backlogged');
+  const [below, wanting] = [ofKind(of, 'polite'), ofKind(of, 'backlogged')];
   const sum = (all: readonly Tally[], what: (tally: Tally) => number) => all.reduce((total, tally) => total + what(tally), 0);
   // what those below their share asked for, and of the rest an equal part each
   const due = maxMin(
@@ -65,7 +92,6 @@ function judge(members: readonly Member[], tallies: readonly Tally[], of: { begi
   const [kept, promisedDue] = [sum(tallies, (tally) => tally.kept), sum(tallies, (tally) => tally.due)];
   const refusedBelow = sum(below, (tally) => tally.refusedFresh);
   const gaps = (all: readonly Tally[]) => Math.max(...all.map(({ times }) => longestGap(times, of.beginMs, of.endMs)));
-  const waits = (all: readonly Tally[]) => all.flatMap((tally) => tally.waits);
   return {
     invariants: [
       invariant('L10 the index of what each had of its max–min share is at least 0.98', index >= 0.98, { index, shares: shares.map((share) => Math.round(share * 100) / 100) }),
@@ -78,11 +104,11 @@ function judge(members: readonly Member[], tallies: readonly Tally[], of: { begi
       'the loud one: × its share': shares[0] ?? 0,
       'lowest share': Math.min(...shares),
       'highest share': Math.max(...shares),
-      'below: p50 wait, ms': quantile(waits(below), 0.5),
-      'below: p99 wait, ms': quantile(waits(below), 0.99),
+      'below: p50 wait, ms': quantile(waitsOf(below), 0.5),
+      'below: p99 wait, ms': quantile(waitsOf(below), 0.99),
       'below: longest gap, s': gaps(below) / 1_000,
-      'wanting: p50 wait, ms': quantile(waits(wanting), 0.5),
-      'wanting: p99 wait, ms': quantile(waits(wanting), 0.99),
+      'wanting: p50 wait, ms': quantile(waitsOf(wanting), 0.5),
+      'wanting: p99 wait, ms': quantile(waitsOf(wanting), 0.99),
       'wanting: longest gap, s': gaps(wanting) / 1_000,
       'promises kept': kept,
       'refusals with a promise, without the loud one': sum(wanting, (tally) => tally.promised) / Math.max(1, sum(wanting, (tally) => tally.refused)),

@@ -1,11 +1,14 @@
 import { invariant, type Outcome } from '../scenario';
-import type { Member } from './clients';
+import type { Member, Tally } from './clients';
+import { KEY as CROWDED, fifty, neighbours, type Crowded } from './fifty';
 import { jain, longestGap, maxMin } from './figures';
 import { onTheModel, type Key, type ModelOutcome } from './on-the-model';
 
 const KEY: Key = { perMinute: 200, burst: 50 };
 /** More than anybody could be given. */
 const LOUD_PER_SECOND = 333;
+/** Between the calls that each of twenty and one that flood would have. */
+const FAIR_INTERVAL_MS = (21 / (KEY.perMinute / 60)) * 1_000;
 
 export interface Scale {
   readonly random: () => number;
@@ -35,22 +38,42 @@ export async function joining({ random, perSecond = LOUD_PER_SECOND, seconds, te
   };
 }
 
-/** One call each ten seconds beside a flood, alone and with nineteen others like it. */
+/** One call each ten seconds beside a flood, alone; and with nineteen others like it, who together ask for three fifths of the key. */
 export async function polite({ random, perSecond = LOUD_PER_SECOND, seconds }: Scale): Promise<Outcome> {
-  let refused = 0;
-  let asked = 0;
-  for (const tenants of [1, 20]) {
+  const beside = async (tenants: number) => {
     const members: Member[] = [flood('ten_loud', perSecond), ...many(tenants, (i) => ({ name: `ten_${i}`, weight: 1, behaviour: { kind: 'polite', everyMs: 10_000 } as const }))];
     const { tallies } = await onTheModel({ members, seconds, key: KEY, random });
-    for (const tally of tallies.slice(1)) {
-      refused += tally.refusedFresh;
-      asked += tally.fresh;
-    }
-  }
-  return {
-    invariants: [invariant('L10 a tenant below its share is refused no call, whatever another one sends', refused === 0 && asked > 0, { refused, asked })],
-    figures: { 'polite: calls': asked, 'polite: refused': refused },
+    const all = tallies.slice(1);
+    const sum = (what: (tally: Tally) => number) => all.reduce((total, tally) => total + what(tally), 0);
+    return { refused: sum(({ refusedFresh }) => refusedFresh), asked: sum(({ fresh }) => fresh), longestMs: Math.max(...all.flatMap(({ waits }) => waits)) };
   };
+  const [one, twenty] = [await beside(1), await beside(20)];
+  return {
+    invariants: [
+      invariant('L10 a tenant below its share is refused no call, whatever another one sends', one.refused === 0 && one.asked > 0, one),
+      // more of them at one moment than the reserve has calls for are given slots: docs/adr/fair-slots.md
+      invariant('L10 of twenty who ask for three fifths of the key together at most one call in 1,000 is not admitted at once', twenty.refused * 1_000 <= twenty.asked, twenty),
+      invariant('L10 and such a call waits for two of its intervals at most', twenty.longestMs <= 2 * FAIR_INTERVAL_MS, twenty),
+    ],
+    figures: {
+      'one polite: calls': one.asked,
+      'one polite: refused': one.refused,
+      'twenty polite: calls': twenty.asked,
+      'twenty polite: refused, with a slot': twenty.refused,
+      'twenty polite: longest wait, s': twenty.longestMs / 1_000,
+    },
+  };
+}
+
+/** The fifty of the run in real time, with and without the loud one. */
+export async function unheard({ random, seconds }: Scale): Promise<Outcome> {
+  const [calm, loud] = [await fiftyFor(seconds, random, false), await fiftyFor(seconds, random, true)];
+  return { invariants: neighbours(calm, loud, "on the model's clock"), figures: {} };
+}
+
+async function fiftyFor(seconds: number, random: () => number, loud: boolean): Promise<Crowded> {
+  const members = fifty(CROWDED, loud);
+  return { members, ...(await onTheModel({ members, seconds, key: CROWDED, random, warmSeconds: 10 })) };
 }
 
 /** A flood by turns, long or short: resting brings nothing that calling does not. */

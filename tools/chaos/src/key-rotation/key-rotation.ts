@@ -3,11 +3,11 @@ import { mintToken } from '@weir/access';
 import { postgresBus } from '@weir/bus';
 import { TOPICS, tenantState, type TenantState } from '@weir/contracts';
 import { newId, type TenantId } from '@weir/kernel';
-import { startPostgres } from '@weir/stack';
+import { oneService, startPostgres } from '@weir/stack';
 import { MIGRATOR, collectBundle, createPool, ensureDatabase, loginOf, prepareDatabase, provisioner } from '@weir/tenancy';
 import { startSimulator } from '@weir/tiklive-simulator';
 import { invariant, type Scenario } from '../scenario';
-import { vaultProcess, type VaultProcess } from './vault-process';
+import { operatorOf, type Operator } from '../trial-to-own-key/operator';
 
 const TENANTS = 40;
 const KEYS_EACH = 2;
@@ -29,28 +29,30 @@ export const keyRotation: Scenario = {
     const bus = postgresBus({ pool: migrator, directUrl: as(MIGRATOR) });
     await bus.ensureTopics(TOPICS);
     const simulator = await startSimulator();
-    const process = await vaultProcess({
-      directory,
-      operatorToken: mintToken({ mode: 'live' }).token,
+    const operatorToken = mintToken({ mode: 'live' }).token;
+    const vault = await oneService('key-vault', {
+      dataDir: join(directory, 'vault'),
+      onDeath: (how) => progress(`the vault ended with ${how}`),
       environment: {
+        WEIR_OPERATOR_TOKEN: operatorToken,
         WEIR_BUS: 'postgres',
         WEIR_POSTGRES_URL: as(loginOf('key-vault')),
         WEIR_KEY_ENCRYPTION: 'local',
-        WEIR_DATA_DIR: directory,
         WEIR_UPSTREAM_URL: simulator.url,
         WEIR_KEY_JOBS_EVERY_MS: '20',
         WEIR_KEY_ROTATION_TURN_MS: '500',
         WEIR_KEY_RETIRE_AFTER_MS: '0',
       },
     });
-    await process.start();
+    const operator = operatorOf(vault.url, operatorToken);
+    await vault.start();
     try {
       const paths: string[] = [];
       for (let t = 0; t < TENANTS; t++) {
         const id = newId('ten');
         await provisioner(migrator, collectBundle()).provision(id, 'schema');
         await bus.publish([{ topic: tenantState.topic, key: id, value: Buffer.from(JSON.stringify(tenantOf(id))), headers: { 'content-type': 'application/json', 'weir-version': '1' } }]);
-        for (let k = 0; k < KEYS_EACH; k++) paths.push(await handIn(process, simulator, id));
+        for (let k = 0; k < KEYS_EACH; k++) paths.push(await handIn(operator, simulator, id));
       }
       progress(`${paths.length} keys of ${TENANTS} tenants`);
 
@@ -58,14 +60,14 @@ export const keyRotation: Scenario = {
       let kills = 0;
       let rotation: string | undefined;
       while (kills < times || rotation !== undefined) {
-        rotation ??= (await process.request('POST', '/v1/key-rotations', {})).body.id as string;
+        rotation ??= (await operator('POST', '/v1/key-rotations', {})).id as string;
         if (kills < times) {
           await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_LIFE_MS));
-          await process.kill();
+          await vault.kill();
           kills++;
-          await process.start();
+          await vault.start();
         }
-        const { body } = await process.request('GET', `/v1/key-rotations/${rotation}`);
+        const body = await operator('GET', `/v1/key-rotations/${rotation}`);
         if (body.status === 'running') continue;
         reports.push(body.report as Report);
         rotation = undefined;
@@ -74,7 +76,7 @@ export const keyRotation: Scenario = {
 
       const unusable: string[] = [];
       for (const path of paths) {
-        const { body } = await process.request('POST', `${path}/check`);
+        const body = await operator('POST', `${path}/check`);
         if (body.state !== 'usable' || body.lastCheck.outcome !== 'accepted') unusable.push(path);
       }
       const last = reports.at(-1);
@@ -87,7 +89,7 @@ export const keyRotation: Scenario = {
         figures: { kills, rotations: reports.length, keys: paths.length, tenants: TENANTS },
       };
     } finally {
-      await process.kill();
+      await vault.kill();
       await simulator.close();
       await bus.close();
       await migrator.end();
@@ -101,13 +103,12 @@ interface Report {
   readonly totals: { readonly blobs: number };
 }
 
-async function handIn(process: VaultProcess, simulator: Awaited<ReturnType<typeof startSimulator>>, owner: TenantId): Promise<string> {
+async function handIn(operator: Operator, simulator: Awaited<ReturnType<typeof startSimulator>>, owner: TenantId): Promise<string> {
   const key = newId('key').replace('key_', 'tik-');
   simulator.keys.set({ key, credits: null, perMinute: null, burst: 10_000, scopes: [], suspended: false });
   const keys = `/v1/tenants/${owner}/upstream-keys`;
-  const { status, body } = await process.request('POST', keys, { key });
-  if (status !== 201) throw new Error(`a key was not taken: ${status} ${body.code}`);
-  return `${keys}/${body.id}`;
+  const { id } = await operator('POST', keys, { key });
+  return `${keys}/${id}`;
 }
 
 const tenantOf = (id: TenantId): TenantState => ({

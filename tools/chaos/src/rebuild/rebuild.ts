@@ -9,7 +9,8 @@ import { invariant, type Outcome, type Scenario } from '../scenario';
 import { stories } from './stories';
 
 const PASSWORD = 'chaos';
-const BATCH = 1_000;
+/** As a consumer has them. */
+const BATCH = 2_000;
 const AT_ONCE = 2;
 /** Holds that came in before are given up after so many records, so that some are settled after all and some never. */
 const GIVEN_UP_EVERY = 200_000;
@@ -70,7 +71,7 @@ export async function countAndRebuild({ work, admin, tenant, records, random, pr
   for (const table of ['usage_daily', 'usage_hourly', 'charged_daily']) await admin.query(`truncate "${schemaOf(tenant)}".${table}`);
   await admin.query('truncate weir_metering.key_usage');
   const rebuilding = performance.now();
-  await checks.rebuild(tenant);
+  await checks.rebuild(tenant, { actor: { type: 'operator', id: 'chaos' }, commandId: 'rebuild', at: systemClock(), action: 'rebuild' });
   const rebuilt = performance.now();
   const after = await sums(admin, tenant);
   return {
@@ -81,6 +82,7 @@ export async function countAndRebuild({ work, admin, tenant, records, random, pr
     ],
     figures: {
       records: given,
+      'seconds to count': seconds(counting, counted),
       'records counted a second': Math.round(given / ((counted - counting) / 1_000)),
       'seconds to compare': seconds(counted, checked),
       'seconds to rebuild': seconds(rebuilding, rebuilt),

@@ -6,11 +6,19 @@ import type { Column } from '../output';
 
 const STATUS: Column[] = [
   ['release', ({ release }) => release.join('\n')], ['schemas current', 'schemas.current'], ['schemas behind', 'schemas.behind'],
-  ['last run', ({ databases }) => databases.map(({ cluster, run }: Json) => `${cluster}: ${run === null ? 'none' : [`${run.state}, ${run.done} of ${run.homes}`, ...run.failed.map(({ home, detail }: Json) => `${home} failed: ${detail}`)].join('; ')}`).join('\n')],
+  ['last run', ({ run }) => (run === null ? 'none' : run.state)], ['started', 'run.startedAt'], ['ended', 'run.finishedAt'],
+  ['error', ({ run }) => (run?.error ? `${run.error.code}: ${run.error.message}` : undefined)],
+  ['databases', ({ databases }) => databases.map(ofDatabase).join('\n')],
 ];
 const PLAN: Column[] = [['database', 'cluster'], ['migration', 'migration'], ['schemas', 'homes']];
 const DRIFT: Column[] = [['database', 'cluster'], ['schema', 'home'], ['what', 'kind'], ['name', 'object'], ['expected', 'expected'], ['found', 'found']];
 const POLL_MS = 500;
+
+function ofDatabase({ cluster, run, error }: Json): string {
+  if (error !== null) return `${cluster}: does not answer: ${error}`;
+  if (run === null) return `${cluster}: no run yet`;
+  return `${cluster}: ${[`${run.state}, ${run.done} of ${run.homes}`, ...run.failed.map(({ home, detail }: Json) => `${home} failed: ${detail}`)].join('; ')}`;
+}
 
 export const migrations: Commands = (cli, act) =>
   cli.command('migrations', "The release's way through the tenants' schemas", (y) =>
@@ -49,10 +57,10 @@ async function run({ api, out }: Context, { canary, workers }: { canary: string;
     await sleep(POLL_MS);
   }
   out.record(STATUS, status);
-  const failed = status.databases.flatMap(({ run: one }: Json) => (one?.state === 'stopped' ? one.failed : []));
-  if (failed.length > 0) throw new BadNews(`it stopped at ${failed.map(({ home, detail }: Json) => `${home}: ${detail}`).join('; ')}. What is done stays done; run again once the cause is gone`);
-  // a run that was cut off, say with its database, has no failed schema
-  if (status.schemas.behind > 0) throw new BadNews(`${status.schemas.behind} schemas are still behind: run again, it goes on where it was; the registry's log says why it ended`);
+  if (status.run?.error) throw new BadNews(`it ended with ${status.run.error.code}: ${status.run.error.message}`);
+  const away = status.databases.filter(({ error }: Json) => error !== null).map(({ cluster }: Json) => cluster);
+  if (away.length > 0) throw new BadNews(`not known of ${away.join(', ')}, which does not answer`);
+  if (status.schemas.behind > 0) throw new BadNews(`${status.schemas.behind} schemas are still behind: run again, it goes on where it was`);
 }
 
 const goesOn = (status: Json): boolean => status.running === true;
