@@ -18,6 +18,7 @@ export {
   type Uuid,
 } from './ids';
 export { type Clock, rfc3339, sleep, systemClock, TooLate, utcDay, utcMonth, within } from './clock';
+export { andThen, type Eventually } from './eventually';
 export {
   AppError,
   httpStatus,

@@ -87,7 +87,7 @@ describe('admission in two steps', () => {
   it('returns what it can when the store fails in step 2, and tells that failure', async () => {
     const take = freshTake(1);
     const key = freshKey(take.tenant);
-    const failing = createAdmission({ ...store, takeKey: () => Promise.reject(new Error('gone')) });
+    const failing = createAdmission({ ...store, atOnce: undefined, takeKey: () => Promise.reject(new Error('gone')) });
     await expect(failing.forKey(admitted(await failing.enter(take)), { key, cost: 3 })).rejects.toThrow('gone');
     expect(await usedBy(take, key)).toMatchObject({ 'tenant-bucket': 0, 'daily-quota': 0, concurrency: 0 });
   });
@@ -95,18 +95,9 @@ describe('admission in two steps', () => {
 
 describe('admission on a shared key', () => {
   let now = NOON;
-  const waited: number[] = [];
   const store = memoryLimiterStore({ clock: () => now });
-  /** Time passes while somebody is held. */
-  const admission = createAdmission(store, {
-    wait: async (ms, signal) => {
-      if (signal?.aborted) return;
-      waited.push(ms);
-      now += ms;
-    },
-  });
+  const admission = createAdmission(store);
   afterAll(() => store.close());
-  beforeEach(() => (waited.length = 0));
   let keys = 0;
   const share = { weight: 1, priority: 'interactive' as const };
   /** A key of one call a second, and that one taken. */
@@ -131,34 +122,5 @@ describe('admission on a shared key', () => {
     const again = admitted(await admission.enter(tenantTake({ tenant: 'ten_ticket', cost: 1, limits, ticket })));
     expect(admitted(await admission.forKey(again, { key: of('ten_ticket', { ticket }), cost: 3 })).by).toBe('slot');
     expect(await usedOf(take)).toMatchObject({ 'tenant-bucket': 1, 'daily-quota': 3, concurrency: 1 });
-  });
-
-  it('holds a caller until its slot, where it may be held so long', async () => {
-    const of = await busyKey();
-    const pass = admitted(await admission.enter(tenantTake({ tenant: 'ten_held', limits })));
-    const told: number[] = [];
-    const hold = { maxWaitMs: 1000, onWait: (ms: number) => told.push(ms) };
-    expect((await admission.forKey(pass, { key: of('ten_held'), cost: 1 }, hold)).admitted).toBe(true);
-    expect([told, waited]).toEqual([[1000], [1000]]);
-  });
-
-  it('refuses whose slot is later than it may be held, with the ticket of it', async () => {
-    const of = await busyKey();
-    const pass = admitted(await admission.enter(tenantTake({ tenant: 'ten_short', limits })));
-    const refusal = await admission.forKey(pass, { key: of('ten_short'), cost: 1 }, { maxWaitMs: 999 });
-    expect(refusal).toMatchObject({ admitted: false, retryAfterMs: 1000, slot: { promised: true } });
-    expect(waited).toEqual([]);
-  });
-
-  it('leaves no slot and nothing of step 1 behind when a held caller goes away', async () => {
-    const of = await busyKey();
-    const take = tenantTake({ tenant: 'ten_gone', limits });
-    const gone = new AbortController();
-    const hold = { maxWaitMs: 5000, signal: gone.signal, onWait: () => gone.abort() };
-    const refusal = await admission.forKey(admitted(await admission.enter(take)), { key: of('ten_gone'), cost: 1 }, hold);
-    expect(refusal).toMatchObject({ admitted: false, slot: null });
-    expect(await usedOf(take)).toEqual({ 'tenant-bucket': 0, 'daily-quota': 0, concurrency: 0 });
-    const next = await store.takeKey(of('ten_next'));
-    expect(next).toMatchObject({ admitted: false, retryAfterMs: 1000 });
   });
 });

@@ -1,5 +1,5 @@
 import { takeClosed } from './errors';
-import type { Admission, LimitName, Slot, Standing } from './port';
+import type { Admission, Admitted, LimitName, Slot, Standing } from './port';
 import { limitedBy, standings, type Order, type Rule, type SharedOrder, type Use } from './rules';
 import { GRACE_MICROS, type OpenSlot } from './sharing';
 
@@ -51,13 +51,51 @@ const UNKNOWN_LEDGER_RETRY_MS = 1_000;
 const names = (rules: readonly Rule[]): readonly LimitName[] => rules.map(({ name }) => name);
 const toMs = (micros: number | null): number | null => (micros === null ? null : Math.ceil(micros / 1000));
 
+/** Worked out when they are asked for: of the decisions of a call most are not shown to anybody. */
+class Allowed implements Admitted {
+  readonly admitted = true;
+
+  constructor(
+    private readonly order: Order,
+    private readonly verdict: Extract<Verdict, { is: 'admitted' }>,
+  ) {}
+
+  get limits(): readonly Standing[] {
+    return standings(this.order.rules, this.verdict.uses);
+  }
+  get shadowed(): readonly LimitName[] {
+    return names(this.verdict.shadowed);
+  }
+}
+
+class AllowedOnShare implements Admitted {
+  readonly admitted = true;
+  readonly shadowed: readonly LimitName[] = [];
+
+  constructor(
+    private readonly order: SharedOrder,
+    private readonly verdict: Extract<SharedVerdict, { is: 'admitted' }>,
+  ) {}
+
+  get limits(): readonly Standing[] {
+    return sharedLimits(this.order, this.verdict);
+  }
+  get by(): Admitted['by'] {
+    return this.verdict.by;
+  }
+}
+
+const sharedLimits = (order: SharedOrder, { uses, share }: { uses: readonly Use[]; share: ShareUse }): readonly Standing[] => [
+  ...standings(order.rules, uses),
+  shareStanding(order, share),
+];
+
 /** The verdict on an order, in the port's words. @throws AppError `take-closed` */
 export function decided(order: Order, verdict: Verdict): Admission {
   if (verdict.is === 'closed') throw takeClosed(order.member);
+  if (verdict.is === 'admitted') return new Allowed(order, verdict);
   const limits = standings(order.rules, verdict.uses);
   switch (verdict.is) {
-    case 'admitted':
-      return { admitted: true, limits, shadowed: names(verdict.shadowed) };
     case 'paused':
       return paused(verdict.waitMicros, limits);
     case 'unknown-ledger':
@@ -86,8 +124,8 @@ export function decided(order: Order, verdict: Verdict): Admission {
 /** @throws AppError `take-closed` */
 export function decidedShared(order: SharedOrder, verdict: SharedVerdict): Admission {
   if (verdict.is === 'closed') throw takeClosed(order.member);
-  const limits = [...standings(order.rules, verdict.uses), shareStanding(order, verdict.share)];
-  if (verdict.is === 'admitted') return { admitted: true, limits, shadowed: [], by: verdict.by };
+  if (verdict.is === 'admitted') return new AllowedOnShare(order, verdict);
+  const limits = sharedLimits(order, verdict);
   if (verdict.is === 'paused') return paused(verdict.waitMicros, limits);
   // alone, a tenant has met the key's own limit and nobody's share
   const alone = verdict.share.busyWeight <= order.weight;

@@ -1,4 +1,4 @@
-import type { Standing } from './port';
+import type { LimitName, Standing } from './port';
 
 /** The units of draft-ietf-httpapi-ratelimit-headers-10, section on quota units; credits are Weir's own. */
 const QUOTA_UNIT: Record<Standing['unit'], string> = {
@@ -15,9 +15,16 @@ const QUOTA_UNIT: Record<Standing['unit'], string> = {
 export function rateLimitHeaders(standings: readonly Standing[], nowMs: number): Record<string, string> {
   const nearest = nearestOf(standings);
   if (!nearest) return {};
+  let policies = '';
+  let currents = '';
+  for (const standing of standings) {
+    const first = policies === '';
+    policies += first ? policy(standing) : `, ${policy(standing)}`;
+    currents += first ? current(standing) : `, ${current(standing)}`;
+  }
   return {
-    'RateLimit-Policy': standings.map(policy).join(', '),
-    RateLimit: standings.map(current).join(', '),
+    'RateLimit-Policy': policies,
+    RateLimit: currents,
     'X-RateLimit-Limit': whole(nearest.limit),
     'X-RateLimit-Remaining': whole(nearest.remaining),
     'X-RateLimit-Used': String(Math.ceil(nearest.used)),
@@ -40,8 +47,16 @@ function nearestOf(standings: readonly Standing[]): Standing | undefined {
 /** The value of `Retry-After`: whole seconds, rounded up, so that the call is not too early. */
 export const retryAfterSeconds = (retryAfterMs: number): number => Math.max(1, Math.ceil(retryAfterMs / 1000));
 
-const policy = ({ name, limit, unit, policyWindow }: Standing): string =>
-  `"${name}";q=${whole(limit)}${QUOTA_UNIT[unit]}${policyWindow ? `;w=${policyWindow}` : ''}`;
+function policy({ name, limit, unit, policyWindow }: Standing): string {
+  const last = lastPolicies.get(name);
+  if (last?.limit === limit && last.unit === unit && last.policyWindow === policyWindow) return last.text;
+  const text = `"${name}";q=${whole(limit)}${QUOTA_UNIT[unit]}${policyWindow ? `;w=${policyWindow}` : ''}`;
+  lastPolicies.set(name, { limit, unit, policyWindow, text });
+  return text;
+}
+
+/** Of each limit: most tenants of a plan have the same. */
+const lastPolicies = new Map<LimitName, Pick<Standing, 'limit' | 'unit' | 'policyWindow'> & { readonly text: string }>();
 
 const current = ({ name, remaining, unit, resetMs }: Standing): string =>
   `"${name}";r=${whole(remaining)}${unit === 'slots' ? '' : `;t=${Math.ceil(resetMs / 1000)}`}`;

@@ -1,5 +1,5 @@
 export { failoverStore, type FailoverOptions, type FailoverStore } from './away/failover-store';
-export { createAdmission, type Admissions, type Hold, type KeyStep, type Pass } from './admission';
+export { createAdmission, type Admissions, type KeyStep, type Pass } from './admission';
 export { rateLimitHeaders, retryAfterSeconds } from './headers';
 export { localShare } from './local-share';
 export { memoryLimiterStore } from './memory-store';

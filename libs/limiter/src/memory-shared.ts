@@ -4,14 +4,15 @@ import {
   debtAt,
   forget,
   keepUntil,
-  leaseEnds,
   pausedMicros,
   lend,
   remember,
   remembered,
   resumeTime,
   setDebt,
+  slotsInUse,
   waitForSlots,
+  wasClosed,
   type Slot,
 } from './memory-slot';
 import type { SharedOrder, Use } from './rules';
@@ -22,22 +23,21 @@ export function takeShared(slot: Slot, order: SharedOrder, nowMicros: number): S
   forget(slot, nowMicros);
   resumeTime(slot, order.rules, nowMicros);
   const held = remembered(slot, order.member, nowMicros);
-  if (held && !held.open) return { is: 'closed' };
+  if (held === undefined && wasClosed(slot, order.member, nowMicros)) return { is: 'closed' };
   const [bucket, slots] = order.rules;
   const { capacity, everyNs } = bucket;
   const { calls, leaseMs, member, rememberMs, tenant } = order;
   const sharing = (slot.sharing ??= emptySharing());
   const now = advance(sharing, nowMicros, everyNs);
   let debtNs = debtAt(slot.buckets.get(bucket.field), bucket, nowMicros);
-  const ends = leaseEnds(slot, nowMicros);
-  let inFlight = ends.length;
+  let inFlight = slots === undefined ? 0 : slotsInUse(slot, nowMicros);
   const after = () => ({ uses: uses(debtNs, everyNs, slots && inFlight), share: shareUse(sharing, order) });
 
   if (held) return { is: 'admitted', by: undefined, ...after() };
   const pauseMicros = pausedMicros(slot, nowMicros);
   if (pauseMicros > 0) return { is: 'paused', waitMicros: pauseMicros, ...after() };
   if (calls > capacity) return { is: 'refused', by: bucket, waitMicros: null, slot: undefined, ...after() };
-  const waitMicros = slots ? waitForSlots(slots, ends, nowMicros) : 0;
+  const waitMicros = slots ? waitForSlots(slot, slots, inFlight, nowMicros) : 0;
   if (slots && waitMicros !== 0) return { is: 'refused', by: slots, waitMicros, slot: undefined, ...after() };
 
   const verdict = takeShare(sharing, { ...order, capacity, everyNs }, capacity * everyNs - debtNs, now);
@@ -46,24 +46,25 @@ export function takeShared(slot: Slot, order: SharedOrder, nowMicros: number): S
     return { ...verdict, by: undefined, ...after() };
   }
   debtNs += calls * everyNs;
-  setDebt(slot, bucket.field, { ns: debtNs, atMicros: nowMicros, everyNs });
-  if (slots) {
-    lend(slot, { member, leaseMs }, nowMicros);
-    inFlight += 1;
-  }
+  setDebt(slot, bucket.field, debtNs, nowMicros, everyNs);
+  const leaseMicros = slots === undefined ? undefined : lend(slot, leaseMs, nowMicros);
+  if (slots) inFlight += 1;
   const { by, charged } = verdict;
   remember(slot, member, {
     untilMicros: nowMicros + rememberMs * 1000,
-    open: true,
     cost: 0,
     calls,
-    buckets: [bucket.field],
-    windows: {},
-    ...(charged > 0 && { charged: { tenant, amount: charged } }),
+    buckets: KEY_BUCKET,
+    day: undefined,
+    month: undefined,
+    leaseMicros,
+    charged: charged > 0 ? { tenant, amount: charged } : undefined,
   });
   keepUntil(slot, nowMicros + needMicros(sharing, order, 0));
   return { is: 'admitted', by, ...after() };
 }
+
+const KEY_BUCKET: readonly string[] = ['key'];
 
 /** How long what was given can matter: until the slot's grace is over and the tag is no longer ahead. */
 function needMicros(sharing: Sharing, { calls, weight, rules: [{ everyNs }] }: SharedOrder, waitMicros: number): number {

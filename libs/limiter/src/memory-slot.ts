@@ -1,6 +1,6 @@
 import type { Verdict } from './decided';
 import { periodAt, periodEndMicros, type Period } from './periods';
-import { leaseEndMicros, type BucketRule, type Order, type Rule, type SlotsRule, type Use } from './rules';
+import { closedUntilMicros, leaseEndMicros, type BucketRule, type Order, type Rule, type Seed, type SlotsRule, type Use } from './rules';
 import type { Sharing } from './sharing';
 
 /** A debt in nanoseconds of refilling, as it was at `atMicros`, when a call cost `everyNs`. */
@@ -13,25 +13,36 @@ interface Count {
   period: number;
   count: number;
 }
-/** What a take holds: its buckets, and per window the period in which it was counted and how much. */
+interface Counts {
+  day: Count | undefined;
+  month: Count | undefined;
+}
+/** What a take holds: its buckets, its place among the calls in flight, and per window the period in which it was counted and how much. */
 export interface Held {
   readonly untilMicros: number;
-  readonly open: boolean;
   readonly cost: number;
   readonly calls: number;
   readonly buckets: readonly string[];
-  readonly windows: Readonly<Partial<Record<Period, Count>>>;
+  readonly day: Count | undefined;
+  readonly month: Count | undefined;
+  /** When its lease ends. */
+  readonly leaseMicros: number | undefined;
   /** On a shared key: whose tag has been charged, and by how much. */
-  readonly charged?: { readonly tenant: string; readonly amount: number };
+  readonly charged: { readonly tenant: string; readonly amount: number } | undefined;
 }
 
 /** Everything that is counted of one tenant's project, or of one upstream key. */
 export interface Slot {
   readonly buckets: Map<string, Debt>;
-  readonly windows: Partial<Record<Period, Count>>;
-  /** Slots in use: the end of each lease, by take. */
-  readonly leases: Map<string, number>;
+  readonly windows: Counts;
+  /** Slots in use: how many end when, in µs. */
+  readonly leases: Map<number, number>;
+  /** Those that are open, by their names. */
   readonly takes: Map<string, Held>;
+  /** Those that were closed a moment ago, and until when that is remembered; in the order of their closing. */
+  readonly closed: Map<string, number>;
+  /** Before that none of them is to be forgotten. */
+  forgetMicros: number;
   /** What refused calls have left behind for the one that brings the ticket. */
   readonly kept: Map<string, Held>;
   sharing?: Sharing;
@@ -43,9 +54,11 @@ export interface Slot {
 
 export const emptySlot = (): Slot => ({
   buckets: new Map(),
-  windows: {},
+  windows: { day: undefined, month: undefined },
   leases: new Map(),
   takes: new Map(),
+  closed: new Map(),
+  forgetMicros: 0,
   kept: new Map(),
   keepUntilMicros: 0,
 });
@@ -54,7 +67,11 @@ export const emptySlot = (): Slot => ({
 type Reading =
   | { readonly rule: BucketRule; debtNs: number }
   | { readonly rule: Extract<Rule, { kind: 'window' }>; readonly window: WindowReading }
-  | { readonly rule: SlotsRule; used: number; readonly ends: readonly number[] };
+  | { readonly rule: SlotsRule; used: number };
+interface WindowReadings {
+  day: WindowReading | undefined;
+  month: WindowReading | undefined;
+}
 interface WindowReading {
   readonly period: number;
   readonly endMicros: number;
@@ -67,7 +84,7 @@ export function take(slot: Slot, order: Order, nowMicros: number): Verdict {
   returnKept(slot, nowMicros);
   resumeTime(slot, order.rules, nowMicros);
   const held = remembered(slot, order.member, nowMicros);
-  if (held && !held.open) return { is: 'closed' };
+  if (held === undefined && wasClosed(slot, order.member, nowMicros)) return { is: 'closed' };
   const kept = held ?? (order.ticket === undefined ? undefined : slot.kept.get(order.ticket));
   const due = Math.max(0, order.cost - (kept?.cost ?? 0));
   const { readings, windows } = read(slot, order, nowMicros);
@@ -75,13 +92,13 @@ export function take(slot: Slot, order: Order, nowMicros: number): Verdict {
   if (readings.some((reading) => 'window' in reading && reading.window.count === undefined && !reading.rule.shadow))
     return { is: 'unknown-ledger', uses: uses(readings, nowMicros) };
   let refusal: { by: Rule; waitMicros: number | null } | undefined;
-  const shadowed: Rule[] = [];
+  let shadowed = NO_RULES;
   for (const reading of readings) {
     const { rule } = reading;
     const taken = held !== undefined || (rule.kind === 'bucket' && kept?.buckets.includes(rule.field));
-    const waitMicros = waitFor(reading, !taken, due, order, nowMicros);
+    const waitMicros = waitFor(slot, reading, !taken, due, order, nowMicros);
     if (waitMicros === 0) continue;
-    if (rule.shadow) shadowed.push(rule);
+    if (rule.shadow) shadowed = [...shadowed, rule];
     else if (!refusal || longer(waitMicros, refusal.waitMicros)) refusal = { by: rule, waitMicros };
   }
   const pauseMicros = held ? 0 : pausedMicros(slot, nowMicros);
@@ -90,17 +107,37 @@ export function take(slot: Slot, order: Order, nowMicros: number): Verdict {
   if (refusal) return { is: 'refused', ...refusal, uses: uses(readings, nowMicros), shadowed };
   if (!held || due > 0) {
     // a limit in shadow mode spends as if it had refused: nothing
-    const spending = held ? [] : readings.filter(({ rule }) => !shadowed.includes(rule));
+    const spending = held ? [] : shadowed.length === 0 ? readings : readings.filter(({ rule }) => !shadowed.includes(rule));
     spend(slot, order, kept, due, spending, windows, nowMicros);
     if (order.ticket !== undefined && !held) slot.kept.delete(order.ticket);
   }
-  return { is: 'admitted', uses: uses(readings, nowMicros), shadowed };
+  return new Taken(readings, nowMicros, shadowed);
 }
 
+/** What it leaves of each rule is worked out when it is asked for. */
+class Taken {
+  readonly is = 'admitted';
+
+  constructor(
+    private readonly readings: readonly Reading[],
+    private readonly nowMicros: number,
+    readonly shadowed: readonly Rule[],
+  ) {}
+
+  get uses(): readonly Use[] {
+    return uses(this.readings, this.nowMicros);
+  }
+}
+
+const NO_RULES: readonly Rule[] = [];
+
+/** A take that is open. */
 export function remembered(slot: Slot, member: string, nowMicros: number): Held | undefined {
   const held = slot.takes.get(member);
-  return held && held.untilMicros > nowMicros ? held : undefined;
+  return held !== undefined && held.untilMicros > nowMicros ? held : undefined;
 }
+
+export const wasClosed = ({ closed }: Slot, member: string, nowMicros: number): boolean => (closed.get(member) ?? 0) > nowMicros;
 
 /** Until the upstream may be asked again. */
 export const pausedMicros = ({ pausedUntilMicros = 0 }: Slot, nowMicros: number): number => Math.max(0, pausedUntilMicros - nowMicros);
@@ -114,12 +151,11 @@ export function pause(slot: Slot, forMs: number, nowMicros: number): void {
 export const look = (slot: Slot, order: Order, nowMicros: number): readonly Use[] =>
   uses(read(slot, order, nowMicros).readings, nowMicros);
 
-/** Ends a take: with what it cost in millionths, or, undefined, as if it had never been. The model of close.lua. */
+/** Ends a take: with what it cost in millionths, or, undefined, as if it had never been. The model of a take's end in operations.lua. */
 export function close(slot: Slot, member: string, cost: number | undefined, nowMicros: number): Held | undefined {
   const held = remembered(slot, member, nowMicros);
-  if (!held?.open) return undefined;
-  slot.takes.set(member, closedTake(held.untilMicros));
-  slot.leases.delete(member);
+  if (held === undefined) return undefined;
+  leave(slot, member, held, nowMicros);
   correctWindows(slot, held, cost ?? 0);
   if (cost !== undefined) return undefined;
   for (const field of held.buckets) {
@@ -129,22 +165,27 @@ export function close(slot: Slot, member: string, cost: number | undefined, nowM
   return held;
 }
 
-/** All that matters of it is that it was: of a busy slot there are many, so that each is as small as can be. */
-const closedTake = (untilMicros: number): Held => ({ untilMicros, open: false, cost: 0, calls: 0, buckets: NO_BUCKETS, windows: NO_WINDOWS });
-const NO_BUCKETS: Held['buckets'] = [];
-const NO_WINDOWS: Held['windows'] = {};
+/** It is closed, and its place among the calls in flight is free. */
+function leave({ takes, closed, leases }: Slot, member: string, { untilMicros, leaseMicros }: Held, nowMicros: number): void {
+  takes.delete(member);
+  closed.set(member, closedUntilMicros(untilMicros, nowMicros));
+  if (leaseMicros === undefined) return;
+  const others = (leases.get(leaseMicros) ?? 0) - 1;
+  if (others > 0) leases.set(leaseMicros, others);
+  else leases.delete(leaseMicros);
+}
 
-/** The take's buckets and windows stay taken, under the ticket. The model of keep.lua. */
+/** The take's buckets and windows stay taken, under the ticket. The model of keeping in operations.lua. */
 export function keep(slot: Slot, member: string, ticket: string, forMs: number, nowMicros: number): void {
   const held = remembered(slot, member, nowMicros);
-  if (!held?.open) return;
-  slot.takes.set(member, closedTake(held.untilMicros));
-  slot.leases.delete(member);
-  slot.kept.set(ticket, { ...held, untilMicros: nowMicros + forMs * 1000 });
+  if (held === undefined) return;
+  leave(slot, member, held, nowMicros);
+  slot.kept.set(ticket, { ...held, leaseMicros: undefined, untilMicros: nowMicros + forMs * 1000 });
 }
 
 /** For whom nobody came: the windows are corrected; the buckets, time has paid. */
 function returnKept(slot: Slot, nowMicros: number): void {
+  if (slot.kept.size === 0) return;
   for (const [ticket, held] of slot.kept) {
     if (held.untilMicros > nowMicros) continue;
     slot.kept.delete(ticket);
@@ -153,24 +194,23 @@ function returnKept(slot: Slot, nowMicros: number): void {
 }
 
 function correctWindows(slot: Slot, held: Held, cost: number): void {
-  for (const kind of ['day', 'month'] as const) {
-    const [counted, taken] = [slot.windows[kind], held.windows[kind]];
-    if (counted && taken?.period === counted.period) counted.count = Math.max(0, counted.count + cost - taken.count);
-  }
+  correctWindow(slot.windows.day, held.day, cost);
+  correctWindow(slot.windows.month, held.month, cost);
+}
+
+function correctWindow(counted: Count | undefined, taken: Count | undefined, cost: number): void {
+  if (counted && taken?.period === counted.period) counted.count = Math.max(0, counted.count + cost - taken.count);
 }
 
 /** Microseconds until the rule allows the call, 0 = now, null = never. */
-function waitFor(reading: Reading, first: boolean, due: number, { cost, calls }: Order, nowMicros: number): number | null {
+function waitFor(slot: Slot, reading: Reading, first: boolean, due: number, { cost, calls }: Order, nowMicros: number): number | null {
   if ('window' in reading) {
     const { rule, window } = reading;
     if (due === 0 || (window.count ?? 0) + due <= rule.limit) return 0;
     return cost > rule.limit ? null : window.endMicros - nowMicros;
   }
   if (!first) return 0;
-  if ('ends' in reading) {
-    const { rule, ends } = reading;
-    return waitForSlots(rule, ends, nowMicros);
-  }
+  if ('used' in reading) return waitForSlots(slot, reading.rule, reading.used, nowMicros);
   return waitForBucket(reading.rule, reading.debtNs, calls);
 }
 
@@ -180,37 +220,40 @@ export function waitForBucket({ capacity, everyNs }: BucketRule, debtNs: number,
   return shortNs > 0 ? Math.ceil(shortNs / 1000) : 0;
 }
 
-export function waitForSlots({ limit }: SlotsRule, ends: readonly number[], nowMicros: number): number | null {
-  if (ends.length < limit) return 0;
-  const freed = ends.toSorted((a, b) => a - b)[ends.length - limit];
+export function waitForSlots({ leases }: Slot, { limit }: SlotsRule, used: number, nowMicros: number): number | null {
+  if (used < limit) return 0;
+  const ends = [...leases].flatMap(([end, takes]) => (end > nowMicros ? Array.from({ length: takes }, () => end) : []));
+  const freed = ends.toSorted((a, b) => a - b)[used - limit];
   return freed === undefined ? null : freed - nowMicros;
 }
 
 const longer = (a: number | null, b: number | null): boolean => b !== null && (a === null || a > b);
 
-function read(
-  slot: Slot,
-  order: Order,
-  nowMicros: number,
-): { readings: Reading[]; windows: Partial<Record<Period, WindowReading>> } {
-  const windows: Partial<Record<Period, WindowReading>> = {};
+function read(slot: Slot, order: Order, nowMicros: number): { readings: Reading[]; windows: WindowReadings } {
+  const windows: WindowReadings = { day: undefined, month: undefined };
   const readings = order.rules.map((rule): Reading => {
     switch (rule.kind) {
       case 'bucket':
         return { rule, debtNs: debtAt(slot.buckets.get(rule.field), rule, nowMicros) };
-      case 'window':
-        return { rule, window: (windows[rule.period] ??= readWindow(slot, order, rule.period, nowMicros)) };
-      case 'slots': {
-        const ends = leaseEnds(slot, nowMicros);
-        return { rule, used: ends.length, ends };
+      case 'window': {
+        const window =
+          rule.period === 'day'
+            ? (windows.day ??= readWindow('day', slot.windows.day, order.seeds.day, nowMicros))
+            : (windows.month ??= readWindow('month', slot.windows.month, order.seeds.month, nowMicros));
+        return { rule, window };
       }
+      case 'slots':
+        return { rule, used: slotsInUse(slot, nowMicros) };
     }
   });
   return { readings, windows };
 }
 
-export const leaseEnds = (slot: Slot, nowMicros: number): readonly number[] =>
-  [...slot.leases.values()].filter((end) => end > nowMicros);
+export function slotsInUse({ leases }: Slot, nowMicros: number): number {
+  let used = 0;
+  for (const [end, takes] of leases) if (end > nowMicros) used += takes;
+  return used;
+}
 
 /** The old rate until now; then the debt in calls is kept at the new rate; a lower capacity forgives what is above it. */
 export function debtAt(debt: Debt | undefined, rule: { capacity: number; everyNs: number }, nowMicros: number): number {
@@ -223,13 +266,11 @@ function unboundedAt(debt: Debt, everyNs: number, nowMicros: number): number {
   return debt.everyNs === everyNs ? ns : Math.ceil((ns * everyNs) / debt.everyNs);
 }
 
-function readWindow(slot: Slot, order: Order, kind: Period, nowMicros: number): WindowReading {
-  const counted = slot.windows[kind];
+function readWindow(kind: Period, counted: Count | undefined, seed: Seed, nowMicros: number): WindowReading {
   const today = periodAt(kind, nowMicros);
   // a clock that was set back does not bring a used quota back
   const period = Math.max(today, counted?.period ?? today);
   let count = counted?.period === period ? counted.count : undefined;
-  const seed = order.seeds[kind];
   if (seed && seed.period <= period) count = Math.max(count ?? 0, seed.period === period ? seed.count : 0);
   return { period, endMicros: periodEndMicros(kind, period), count };
 }
@@ -240,57 +281,72 @@ function spend(
   held: Held | undefined,
   due: number,
   readings: readonly Reading[],
-  windows: Partial<Record<Period, WindowReading>>,
+  windows: WindowReadings,
   nowMicros: number,
 ): void {
-  const buckets: string[] = [...(held?.buckets ?? [])];
+  let buckets = held?.buckets ?? NO_BUCKETS;
+  let leaseMicros = held?.leaseMicros;
   for (const reading of readings) {
     if ('debtNs' in reading && !buckets.includes(reading.rule.field)) {
       const { field, everyNs } = reading.rule;
       reading.debtNs += order.calls * everyNs;
-      setDebt(slot, field, { ns: reading.debtNs, atMicros: nowMicros, everyNs });
-      buckets.push(field);
-    } else if ('ends' in reading) {
+      setDebt(slot, field, reading.debtNs, nowMicros, everyNs);
+      buckets = [...buckets, field];
+    } else if ('used' in reading) {
       reading.used += 1;
-      lend(slot, order, nowMicros);
+      leaseMicros = lend(slot, order.leaseMs, nowMicros);
     }
   }
-  const taken: Partial<Record<Period, Count>> = { ...held?.windows };
-  for (const kind of ['day', 'month'] as const) {
-    const window = windows[kind];
-    if (window?.count === undefined) continue;
-    const { period } = window;
-    window.count += due;
-    slot.windows[kind] = { period, count: window.count };
-    const before = held?.windows[kind];
-    taken[kind] = { period, count: (before?.period === period ? before.count : 0) + due };
-    keepUntil(slot, window.endMicros);
-  }
-  const { calls, member } = order;
-  remember(slot, member, {
+  const { day, month } = windows;
+  if (day?.count !== undefined) slot.windows.day = countedIn(slot, day, slot.windows.day, due);
+  if (month?.count !== undefined) slot.windows.month = countedIn(slot, month, slot.windows.month, due);
+  remember(slot, order.member, {
     untilMicros: nowMicros + order.rememberMs * 1000,
-    open: true,
     cost: (held?.cost ?? 0) + due,
-    calls,
+    calls: order.calls,
     buckets,
-    windows: taken,
+    day: takenOf(day, held?.day, due),
+    month: takenOf(month, held?.month, due),
+    leaseMicros,
+    charged: undefined,
   });
 }
 
-export function setDebt(slot: Slot, field: string, debt: Debt): void {
-  slot.buckets.set(field, debt);
-  keepUntil(slot, debt.atMicros + debt.ns / 1000);
+const NO_BUCKETS: Held['buckets'] = [];
+
+function countedIn(slot: Slot, window: WindowReading, counted: Count | undefined, due: number): Count {
+  const count = (window.count ?? 0) + due;
+  window.count = count;
+  keepUntil(slot, window.endMicros);
+  if (counted === undefined) return { period: window.period, count };
+  counted.period = window.period;
+  counted.count = count;
+  return counted;
 }
 
-export function lend(slot: Slot, { member, leaseMs }: Pick<Order, 'member' | 'leaseMs'>, nowMicros: number): void {
+const takenOf = (window: WindowReading | undefined, before: Count | undefined, due: number): Count | undefined =>
+  window?.count === undefined ? before : { period: window.period, count: (before?.period === window.period ? before.count : 0) + due };
+
+export function setDebt(slot: Slot, field: string, ns: number, atMicros: number, everyNs: number): void {
+  const debt = slot.buckets.get(field);
+  if (debt === undefined) slot.buckets.set(field, { ns, atMicros, everyNs });
+  else {
+    debt.ns = ns;
+    debt.atMicros = atMicros;
+    debt.everyNs = everyNs;
+  }
+  keepUntil(slot, atMicros + ns / 1000);
+}
+
+/** Answers when the lease ends. */
+export function lend(slot: Slot, leaseMs: number, nowMicros: number): number {
   const untilMicros = leaseEndMicros(nowMicros, leaseMs);
-  slot.leases.set(member, untilMicros);
+  slot.leases.set(untilMicros, (slot.leases.get(untilMicros) ?? 0) + 1);
   keepUntil(slot, untilMicros);
+  return untilMicros;
 }
 
 export function remember(slot: Slot, member: string, held: Held): void {
-  // to the end of the map, so that it stays in the order of forgetting
-  slot.takes.delete(member);
   slot.takes.set(member, held);
   keepUntil(slot, held.untilMicros);
 }
@@ -302,7 +358,7 @@ export function keepUntil(slot: Slot, micros: number): void {
 function uses(readings: readonly Reading[], nowMicros: number): readonly Use[] {
   return readings.map((reading): Use => {
     if ('window' in reading) return { used: reading.window.count ?? 0, resetMicros: reading.window.endMicros - nowMicros };
-    if ('ends' in reading) return { used: reading.used, resetMicros: 0 };
+    if ('used' in reading) return { used: reading.used, resetMicros: 0 };
     return { used: Math.ceil(reading.debtNs / reading.rule.everyNs), resetMicros: Math.ceil(reading.debtNs / 1000) };
   });
 }
@@ -318,7 +374,7 @@ export function resumeTime(slot: Slot, rules: readonly Rule[], nowMicros: number
     const left = unboundedAt(debt, rule.everyNs, nowMicros);
     const most = rule.capacity * rule.everyNs;
     if (left > 0 && rule.capacity > 0 && (debt.everyNs !== rule.everyNs || left > most)) {
-      setDebt(slot, rule.field, { ns: Math.min(left, most), atMicros: nowMicros, everyNs: rule.everyNs });
+      setDebt(slot, rule.field, Math.min(left, most), nowMicros, rule.everyNs);
     } else if (debt.atMicros > nowMicros) {
       debt.atMicros = nowMicros;
     }
@@ -327,10 +383,20 @@ export function resumeTime(slot: Slot, rules: readonly Rule[], nowMicros: number
 
 /** Drops what has ended, oldest first, so that a busy slot stays as large as what it remembers. */
 export function forget(slot: Slot, nowMicros: number): void {
-  for (const ended of [slot.takes, slot.leases]) {
-    for (const [member, entry] of ended) {
-      if ((typeof entry === 'number' ? entry : entry.untilMicros) > nowMicros) break;
-      ended.delete(member);
-    }
-  }
+  for (const end of slot.leases.keys()) if (end <= nowMicros) slot.leases.delete(end);
+  if (slot.forgetMicros > nowMicros) return;
+  slot.forgetMicros = Math.min(firstToEnd(slot.takes, untilOf, nowMicros), firstToEnd(slot.closed, asItIs, nowMicros));
 }
+
+/** About in the order of their ends: what ends before the first one that does not waits for it. */
+function firstToEnd<T>(all: Map<string, T>, until: (one: T) => number, nowMicros: number): number {
+  for (const [member, one] of all) {
+    const untilMicros = until(one);
+    if (untilMicros > nowMicros) return untilMicros;
+    all.delete(member);
+  }
+  return 0;
+}
+
+const untilOf = ({ untilMicros }: Held): number => untilMicros;
+const asItIs = (untilMicros: number): number => untilMicros;

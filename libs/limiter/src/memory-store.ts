@@ -3,7 +3,7 @@ import { decided, decidedShared } from './decided';
 import { dropSlot } from './fair-share';
 import { takeShared } from './memory-shared';
 import { close, emptySlot, keep, look, pause, type Slot, take } from './memory-slot';
-import type { Admission, KeyTake, LimiterStore, Share, SlotRef, TakeRef, TenantRef } from './port';
+import type { Admission, AtOnce, KeyTake, LimiterStore, Share, SlotRef, TakeRef, TenantRef } from './port';
 import { keptFor, keyOrder, keySlot, type Order, pauseMs, place, settledCredits, sharedOrder, standings, tenantOrder } from './rules';
 import { uncharge } from './sharing';
 
@@ -37,10 +37,11 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
   const timer = setInterval(() => sweep(SWEEP_SLOTS), SWEEP_EVERY_MS).unref();
 
   function enter(order: Order): Admission {
-    const slot = slots.get(order.slot) ?? emptySlot();
+    const known = slots.get(order.slot);
+    const slot = known ?? emptySlot();
     const verdict = take(slot, order, nowMicros());
     // a refused stranger leaves nothing
-    if (verdict.is === 'admitted') slots.set(order.slot, slot);
+    if (known === undefined && verdict.is === 'admitted') slots.set(order.slot, slot);
     sweep(SWEEP_PER_TAKE);
     return decided(order, verdict);
   }
@@ -49,15 +50,15 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
     const { slot, member } = place(ref);
     const found = slots.get(slot);
     const returned = found && close(found, member, cost, nowMicros());
-    const { charged } = returned ?? {};
+    const charged = returned?.charged;
     if (found?.sharing && charged) uncharge(found.sharing, charged.tenant, charged.amount);
   }
 
   function enterShared(keyTake: KeyTake, share: Share): Admission {
     const order = sharedOrder(keyTake, share);
-    const slot = slots.get(order.slot) ?? emptySlot();
+    let slot = slots.get(order.slot);
+    if (slot === undefined) slots.set(order.slot, (slot = emptySlot()));
     const verdict = takeShared(slot, order, nowMicros());
-    slots.set(order.slot, slot);
     sweep(SWEEP_PER_TAKE);
     return decidedShared(order, verdict);
   }
@@ -82,14 +83,24 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
 
   const inspect = (order: Order) => standings(order.rules, look(slots.get(order.slot) ?? emptySlot(), order, nowMicros()));
 
+  const atOnce: AtOnce = {
+    takeTenant: (tenantTake) => enter(tenantOrder(tenantTake)),
+    takeKey: (keyTake) => (keyTake.share ? enterShared(keyTake, keyTake.share) : enter(keyOrder(keyTake))),
+    giveBack: (ref) => end(ref, undefined),
+    keep: keepTake,
+    drop,
+    settle: (ref, credits) => end(ref, settledCredits(credits)),
+  };
+
   return {
-    takeTenant: async (tenantTake) => enter(tenantOrder(tenantTake)),
-    takeKey: async (keyTake) => (keyTake.share ? enterShared(keyTake, keyTake.share) : enter(keyOrder(keyTake))),
-    giveBack: async (ref) => end(ref, undefined),
+    atOnce,
+    takeTenant: async (tenantTake) => atOnce.takeTenant(tenantTake),
+    takeKey: async (keyTake) => atOnce.takeKey(keyTake),
+    giveBack: async (ref) => atOnce.giveBack(ref),
     keep: async (ref, ticket, forMs) => keepTake(ref, ticket, forMs),
     drop: async (ref) => drop(ref),
+    settle: async (ref, credits) => atOnce.settle(ref, credits),
     pause: async (keyId, forMs) => pauseKey(keyId, forMs),
-    settle: async (ref, credits) => end(ref, settledCredits(credits)),
     inspectTenant: async (of) => inspect(tenantOrder({ ...of, takeId: '-', cost: 0 })),
     inspectKey: async (of) => inspect(keyOrder({ ...of, tenant: '-', project: '-', takeId: '-' })),
     close: async () => clearInterval(timer),

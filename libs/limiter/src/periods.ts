@@ -4,8 +4,17 @@ export type Period = 'day' | 'month';
 const DAY_MICROS = 86_400_000_000;
 
 export function periodAt(kind: Period, nowMicros: number): number {
-  if (kind === 'day') return Math.floor(nowMicros / DAY_MICROS);
-  const date = new Date(Math.floor(nowMicros / 1000));
+  const day = Math.floor(nowMicros / DAY_MICROS);
+  if (kind === 'day') return day;
+  if (day !== lastDay.day) lastDay = { day, month: monthOf(day) };
+  return lastDay.month;
+}
+
+/** Asked for with every call, and another one once a day. */
+let lastDay = { day: NaN, month: NaN };
+
+function monthOf(day: number): number {
+  const date = new Date(day * 86_400_000);
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
 }
 

@@ -203,4 +203,16 @@ export interface LimiterStore {
   inspectTenant(of: Omit<TenantTake, 'takeId' | 'cost'>): Promise<readonly Standing[]>;
   inspectKey(of: Pick<KeyTake, 'keyId' | 'limits'>): Promise<readonly Standing[]>;
   close(): Promise<void>;
+  /** The same steps, of a store that has its answers at once: what rejects there throws here. */
+  readonly atOnce?: AtOnce | undefined;
+}
+
+/** What a call asks of a store within the process, without a promise for each answer. */
+export interface AtOnce {
+  takeTenant(take: TenantTake): Admission;
+  takeKey(take: KeyTake): Admission;
+  giveBack(take: TakeRef): void;
+  keep(take: TenantRef, ticket: string, forMs: number): void;
+  drop(slot: SlotRef): void;
+  settle(take: TakeRef, credits: number): void;
 }

@@ -1,5 +1,5 @@
 import { AppError, invalid } from '@weir/kernel';
-import type { Bucket, KeyTake, LimitedBy, LimitName, Priority, Share, Standing, TakeRef, TenantLimits, TenantTake } from './port';
+import type { Bucket, KeyLimits, KeyTake, LimitedBy, LimitName, Priority, Share, Standing, TakeRef, TenantLimits, TenantTake } from './port';
 import { parsePeriod, type Period } from './periods';
 
 /**
@@ -74,14 +74,17 @@ const MAX_PAUSE_MS = 3_600_000;
 /** Past its lease a take is remembered a little longer, for the settlement that comes late. */
 const REMEMBER_SLACK_MS = 60_000;
 
+/** Orders are written out member by member, without spreading others into them: they are made for every call, and that costs ten times as much. */
 export function tenantOrder(take: TenantTake): Order {
   const { limits, ledger } = take;
   return {
-    ...place({ slot: 'tenant', ...take }),
+    slot: tenantSlot(take.tenant, take.project),
+    member: name('takeId', take.takeId),
     cost: credits('cost', take.cost, MAX_COST),
-    ...lease(limits.leaseMs),
+    leaseMs: lease(limits.leaseMs),
+    rememberMs: limits.leaseMs + REMEMBER_SLACK_MS,
     calls: 1,
-    ticket: take.ticket === undefined ? undefined : name('ticket', take.ticket),
+    ticket: ticketOf(take),
     rules: rulesOf(limits, take.endpoint),
     seeds: {
       day: ledger && seed('day', ledger.day, ledger.dayCredits),
@@ -118,36 +121,94 @@ function newRules(limits: TenantLimits, endpoint: string): readonly Rule[] {
 }
 
 export function keyOrder(take: KeyTake): Order & Pick<SharedOrder, 'rules'> {
-  const { limits, calls = 1 } = take;
-  const bucket = bucketRule('upstream-key', 'key', limits.bucket, false);
-  const { concurrency } = limits;
-  if (wholeNumber('calls', calls, MAX_CALLS) === 0) throw invalid('calls must be at least 1.', { calls });
   return {
-    ...place({ slot: 'key', ...take }),
+    slot: keySlot(take.keyId),
+    member: keyMember(take),
     cost: 0,
-    ...lease(limits.leaseMs),
-    calls,
-    ticket: take.ticket === undefined ? undefined : name('ticket', take.ticket),
-    rules: concurrency === undefined ? [bucket] : [bucket, slotsRule('upstream-key-concurrency', concurrency, false)],
-    seeds: { day: undefined, month: undefined },
+    leaseMs: lease(take.limits.leaseMs),
+    rememberMs: take.limits.leaseMs + REMEMBER_SLACK_MS,
+    calls: callsOf(take),
+    ticket: ticketOf(take),
+    rules: keyRules(take.limits),
+    seeds: NO_SEEDS,
   };
 }
 
 export function sharedOrder(take: KeyTake, { weight, priority }: Share): SharedOrder {
   const thousandths = Math.round(weight * 1000);
   if (!(thousandths >= 1 && thousandths <= 1e9)) throw outOfRange('weight', 'a number from 0.001 to 1e6', weight);
-  return { ...keyOrder(take), tenant: take.tenant, takeId: take.takeId, weight: thousandths, priority };
+  return {
+    slot: keySlot(take.keyId),
+    member: keyMember(take),
+    cost: 0,
+    leaseMs: lease(take.limits.leaseMs),
+    rememberMs: take.limits.leaseMs + REMEMBER_SLACK_MS,
+    calls: callsOf(take),
+    ticket: ticketOf(take),
+    rules: keyRules(take.limits),
+    seeds: NO_SEEDS,
+    tenant: take.tenant,
+    takeId: take.takeId,
+    weight: thousandths,
+    priority,
+  };
+}
+
+const NO_SEEDS: Order['seeds'] = { day: undefined, month: undefined };
+
+function callsOf({ calls = 1 }: KeyTake): number {
+  if (wholeNumber('calls', calls, MAX_CALLS) === 0) throw invalid('calls must be at least 1.', { calls });
+  return calls;
+}
+
+const ticketOf = ({ ticket }: Pick<TenantTake, 'ticket'>): string | undefined => (ticket === undefined ? undefined : name('ticket', ticket));
+
+const knownOfKeys = new WeakMap<KeyLimits, SharedOrder['rules']>();
+
+function keyRules(limits: KeyLimits): SharedOrder['rules'] {
+  let rules = knownOfKeys.get(limits);
+  if (rules === undefined) {
+    const bucket = bucketRule('upstream-key', 'key', limits.bucket, false);
+    const { concurrency } = limits;
+    rules = concurrency === undefined ? [bucket] : [bucket, slotsRule('upstream-key-concurrency', concurrency, false)];
+    knownOfKeys.set(limits, rules);
+  }
+  return rules;
 }
 
 /** Where a take lives. On a key's slot its name ends with the tenant: nobody meets another tenant's take by its id. */
-export function place(ref: TakeRef): { slot: string; member: string } {
-  const takeId = name('takeId', ref.takeId);
-  return ref.slot === 'tenant'
-    ? { slot: `{${name('tenant', ref.tenant)}}:${name('project', ref.project)}`, member: takeId }
-    : { slot: keySlot(ref.keyId), member: `${takeId} ${name('tenant', ref.tenant)}` };
-}
+export const place = (ref: TakeRef): { slot: string; member: string } =>
+  ref.slot === 'tenant'
+    ? { slot: tenantSlot(ref.tenant, ref.project), member: name('takeId', ref.takeId) }
+    : { slot: keySlot(ref.keyId), member: keyMember(ref) };
 
-export const keySlot = (keyId: string): string => `{${name('keyId', keyId)}}`;
+const keyMember = ({ tenant, takeId }: Pick<KeyTake, 'tenant' | 'takeId'>): string => `${name('takeId', takeId)} ${knownTenant(tenant)}`;
+
+/** The names of slots, made once: a text that is put together anew has to be hashed anew wherever it is looked for. */
+class SlotNames {
+  private readonly names = new Map<string, Map<string, string>>();
+
+  constructor(private readonly make: (one: string, other: string) => string) {}
+
+  of(one: string, other: string): string {
+    let ofOne = this.names.get(one);
+    const known = ofOne?.get(other);
+    if (known !== undefined) return known;
+    const made = this.make(one, other);
+    if (this.names.size >= MOST_NAMES || (ofOne?.size ?? 0) >= MOST_NAMES) this.names.clear();
+    if (ofOne === undefined || this.names.size === 0) this.names.set(one, (ofOne = new Map()));
+    ofOne.set(other, made);
+    return made;
+  }
+}
+const MOST_NAMES = 10_000;
+const tenantSlots = new SlotNames((tenant, project) => `{${name('tenant', tenant)}}:${name('project', project)}`);
+const keySlots = new SlotNames((keyId) => `{${name('keyId', keyId)}}`);
+const tenants = new SlotNames((tenant) => name('tenant', tenant));
+const tenantSlot = (tenant: string, project: string): string => tenantSlots.of(tenant, project);
+const knownTenant = (tenant: string): string => tenants.of(tenant, '');
+
+export const keySlot = (keyId: string): string => keySlots.of(keyId, '');
 
 /** @throws AppError `invalid-request` unless it is 1 ms to an hour. Whole, rounded up. */
 export const pauseMs = (forMs: number): number => Math.max(1, wholeNumber('forMs', Math.ceil(forMs), MAX_PAUSE_MS));
@@ -174,31 +235,32 @@ const LIMITED_BY: Record<LimitName, LimitedBy> = {
 };
 export const limitedBy = (name: LimitName): LimitedBy => LIMITED_BY[name];
 
-export const standings = (rules: readonly Rule[], uses: readonly Use[]): readonly Standing[] =>
-  rules.flatMap((rule, i) => (uses[i] ? [standing(rule, uses[i])] : []));
+export function standings(rules: readonly Rule[], uses: readonly Use[]): readonly Standing[] {
+  const all: Standing[] = [];
+  for (let i = 0; i < rules.length; i++) {
+    const [rule, use] = [rules[i], uses[i]];
+    if (rule && use) all.push(standing(rule, use));
+  }
+  return all;
+}
 
 function standing(rule: Rule, { used, resetMicros }: Use): Standing {
+  const { name } = rule;
   const resetMs = Math.ceil(resetMicros / 1000);
-  const of = (unit: Standing['unit'], limit: number, use: number, policyWindow: number | null): Standing => ({
-    name: rule.name,
-    unit,
-    limit,
-    used: use,
-    remaining: Math.max(0, limit - use),
-    resetMs,
-    policyWindow,
-  });
   switch (rule.kind) {
-    case 'bucket':
-      return of('calls', rule.capacity, used, Math.ceil((rule.capacity * rule.everyNs) / 1e9));
-    case 'window':
+    case 'bucket': {
+      const { capacity, everyNs } = rule;
+      const policyWindow = Math.ceil((capacity * everyNs) / 1e9);
+      return { name, unit: 'calls', limit: capacity, used, remaining: Math.max(0, capacity - used), resetMs, policyWindow };
+    }
+    case 'window': {
+      const { limit, period } = rule;
       // the difference is taken in whole millionths: 0.3 - 0.1 must remain 0.2
-      return {
-        ...of('credits', rule.limit / MICRO, used / MICRO, rule.period === 'day' ? 86_400 : null),
-        remaining: Math.max(0, rule.limit - used) / MICRO,
-      };
+      const remaining = Math.max(0, limit - used) / MICRO;
+      return { name, unit: 'credits', limit: limit / MICRO, used: used / MICRO, remaining, resetMs, policyWindow: period === 'day' ? 86_400 : null };
+    }
     case 'slots':
-      return of('slots', rule.limit, used, null);
+      return { name, unit: 'slots', limit: rule.limit, used, remaining: Math.max(0, rule.limit - used), resetMs, policyWindow: null };
   }
 }
 
@@ -228,10 +290,16 @@ const slotsRule = (limit: LimitName, of: number, shadow: boolean): SlotsRule => 
   shadow,
 });
 
-function lease(leaseMs: number): { leaseMs: number; rememberMs: number } {
+function lease(leaseMs: number): number {
   if (wholeNumber('leaseMs', leaseMs, MAX_LEASE_MS) === 0) throw invalid('leaseMs must be at least 1.', { leaseMs });
-  return { leaseMs, rememberMs: leaseMs + REMEMBER_SLACK_MS };
+  return leaseMs;
 }
+
+/** That long a take that is closed is known as closed: who repeats a take or tells its end twice does so within seconds. */
+const REMEMBER_CLOSED_MS = 30_000;
+
+/** @param untilMicros until when it would have been remembered */
+export const closedUntilMicros = (untilMicros: number, nowMicros: number): number => Math.min(untilMicros, nowMicros + REMEMBER_CLOSED_MS * 1000);
 
 /**
  * When a lease that is taken now ends of itself: up to a sixteenth of its length later than it says, so that of however many calls in flight there

@@ -5,6 +5,8 @@
 -- A take: flags (1 open, 2 windows, 4 charged), until when it is remembered; of an open one also its cost, the end of its lease (0 = none), its
 -- calls, its windows (day, its cost, month, its cost; -1 = none), what its tenant's tag was charged, and the fields of its buckets, each between spaces.
 local BEGINNING = 40
+-- A take that is closed is known as closed that long; closedUntilMicros in rules.ts.
+local REMEMBER_CLOSED = 30e6
 -- No name, and too long for the encoding of small hashes, which are searched from one end to the other.
 local PADDING, NO_NAME = string.rep('-', 65), ' '
 
@@ -91,7 +93,7 @@ local function write_new_take(name, text, until_)
   return true
 end
 local function close_take(name, take)
-  take.open = false
+  take.open, take.until_ = false, min(take.until_, now + REMEMBER_CLOSED)
   write_take(name, take_text(take), take.until_, beginning_of(name))
   if take.lease > now then give_lease_back(take.lease) end
 end

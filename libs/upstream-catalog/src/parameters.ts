@@ -29,18 +29,17 @@ export function checkParameters(
   endpoint: { readonly parameters: readonly CompiledParameter[] },
   query: Query,
 ): CheckedParameters {
-  const given = new Map<string, string>();
-  for (const [name, value] of pairs(query)) {
+  const given = query instanceof URLSearchParams ? valuesOf(query) : query;
+  for (const name in given) {
     if (!endpoint.parameters.some((p) => p.name === name))
       return refused(name, `is not a parameter of this endpoint (${known(endpoint)})`);
-    if (given.has(name)) return refused(name, 'is given more than once');
-    given.set(name, value);
+    if (typeof given[name] !== 'string') return refused(name, 'is given more than once');
   }
 
   const values: Record<string, string> = {};
   let canonical = '';
   for (const parameter of endpoint.parameters) {
-    const value = given.get(parameter.name) ?? parameter.fallback;
+    const value = (Object.hasOwn(given, parameter.name) ? (given[parameter.name] as string) : undefined) ?? parameter.fallback;
     if (value === undefined) {
       if (parameter.declared.required) return refused(parameter.name, 'is required');
       continue;
@@ -84,12 +83,13 @@ function problemIn(parameter: Parameter): CompiledParameter['problemOf'] {
 
 const INTEGER = /^(0|[1-9]\d{0,15})$/;
 
-function* pairs(query: Query): Iterable<readonly [string, string]> {
-  if (query instanceof URLSearchParams) return yield* query;
-  for (const [name, value] of Object.entries(query)) {
-    if (typeof value === 'string') yield [name, value];
-    else for (const one of value) yield [name, one];
+function valuesOf(query: URLSearchParams): Record<string, string | readonly string[]> {
+  const values = Object.create(null) as Record<string, string | readonly string[]>;
+  for (const name of query.keys()) {
+    const all = query.getAll(name);
+    values[name] = all.length === 1 ? (all[0] ?? '') : all;
   }
+  return values;
 }
 
 const known = (endpoint: { readonly parameters: readonly CompiledParameter[] }): string =>

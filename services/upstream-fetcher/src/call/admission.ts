@@ -1,14 +1,16 @@
-import { sleep, type AppError, type Clock } from '@weir/kernel';
-import { NO_BUCKET, keyLimits, ledgerOf, type Admissions, type KeyTake, type Pass, type Refused, type Share, type Standing, type TenantTake } from '@weir/limiter';
+import { andThen, sleep, type AppError, type Clock, type Eventually } from '@weir/kernel';
+import type { KeyCeilingState } from '@weir/contracts';
+import { NO_BUCKET, keyLimits, ledgerOf, type Admissions, type KeyLimits, type KeyTake, type Pass, type Refused, type Share, type TenantTake } from '@weir/limiter';
 import type { Tables } from '../tables';
 import type { DemandCount } from '../usage/demand';
 import type { AdmittedCall, Call } from './context';
+import type { Limited } from './answer';
 import type { Candidate } from './key-choice';
 import { againMs, refusedBy } from './refusal';
 import { castShadow } from './shadow';
 import { SIMULATOR_KEY } from './simulator-key';
 import { rememberedPolicies } from './tenant-policy';
-import { writeTicket } from './ticket';
+import { writeTicket, type Ticket } from './ticket';
 
 export interface AdmissionParts {
   readonly admissions: Admissions;
@@ -23,16 +25,17 @@ export interface AdmissionParts {
   readonly leaseMs: number;
 }
 
+/** Answers at once where the limiter does, and then throws instead of rejecting. */
 export interface Admission {
   /** Step 3, on the tenant's slot, at the price of a cache hit. @throws AppError `rate-limited`, `not-accountable` */
-  enter(call: Call): Promise<AdmittedCall>;
+  enter(call: AdmittedCall): Eventually<void>;
   /**
    * Step 5, on the key's slot, and the rest of the price on the tenant's; `call.pass` holds both afterwards. A refusal holds nothing
    * of a first attempt; before another key is tried the call enters again.
    *
    * @throws AppError `rate-limited`
    */
-  enterKey(call: AdmittedCall, candidate: Candidate, attempt: number): Promise<void>;
+  enterKey(call: AdmittedCall, candidate: Candidate, attempt: number): Eventually<void>;
   /**
    * All keys refused. Resolves when the call may try again, because its caller lets it be held so long.
    *
@@ -40,40 +43,28 @@ export interface Admission {
    */
   hold(call: AdmittedCall, refusal: AppError): Promise<void>;
   /** Nothing of the call was sent. */
-  giveBack(call: AdmittedCall): Promise<void>;
+  giveBack(call: AdmittedCall): Eventually<void>;
   /** The call is over and cost the tenant `credits`. */
-  settle(call: AdmittedCall, credits: number): Promise<void>;
+  settle(call: AdmittedCall, credits: number): Eventually<void>;
 }
 
 /** The simulator has no rate of its own; this one keeps a runaway test from starving the others. */
 const SIMULATOR_RATE = { perMinute: 60_000, burst: 1_000 };
+type KeyRate = Parameters<typeof keyLimits>[0]['keyRate'];
 const NO_KEY = 'key_none';
 
 export function createAdmissionSteps(parts: AdmissionParts): Admission {
   const { admissions, tables, demand, clock, stopping, leaseMs } = parts;
   const policiesOf = rememberedPolicies(parts);
+  const limitsOfKeys = new WeakMap<KeyCeilingState | KeyRate, KeyLimits>();
 
   return {
-    async enter(call) {
-      const admitted: AdmittedCall = Object.assign(call, { sent: false, slot: undefined, againAt: undefined, heldMs: 0, pass: NOTHING, shadow: undefined });
-      admitted.pass = await enter(admitted, call.requestId, call.ticket?.ticket);
-      return admitted;
-    },
+    enter: (call) => enter(call, call.requestId, call.ticket?.ticket),
 
-    async enterKey(call, candidate, attempt) {
-      const { key } = candidate;
-      const kept = call.slot?.ticket ?? call.ticket?.ticket;
-      if (call.pass.key === undefined && attempt > 1) call.pass = await enter(call, `${call.requestId}/${attempt}`, kept);
-      const cost = call.mode === 'live' ? call.endpoint.credits : 0;
-      call.shadow?.raise(cost);
-      const answer = await admissions.forKey(call.pass, { key: keyTake(call, candidate, attempt), cost });
-      if (!answer.admitted) return refusedByKey(call, key.id, answer);
-      if (call.slot !== undefined && call.slot.keyId !== key.id) drop(call);
-      call.slot = undefined;
-      demand.admitted(call.tenant.id, key.id);
-      countHeld(call, key.id);
-      call.pass = answer;
-      call.shown.limits = inForce(call, answer.limits);
+    enterKey(call, candidate, attempt) {
+      if (call.pass.key !== undefined || attempt === 1) return enterKey(call, candidate, attempt);
+      const again = enter(call, `${call.requestId}/${attempt}`, call.slot?.ticket ?? call.ticket?.ticket);
+      return andThen(again, () => enterKey(call, candidate, attempt));
     },
 
     async hold(call, refusal) {
@@ -83,21 +74,38 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
       if (refusal.code !== 'rate-limited' || !(await waited(call, waitMs))) throw told(call, refusal);
     },
 
-    giveBack: async (call) => {
+    giveBack(call) {
       call.shadow?.end(undefined);
       countHeld(call, firstKey(call));
-      if (call.pass !== NOTHING) await admissions.giveBack(call.pass);
+      return call.pass === NOTHING ? undefined : admissions.giveBack(call.pass);
     },
-    settle: async (call, credits) => {
+    settle(call, credits) {
       const cost = call.mode === 'live' ? credits : 0;
       call.shadow?.end(cost);
       countHeld(call, firstKey(call));
-      await admissions.settle(call.pass, cost);
+      return admissions.settle(call.pass, cost);
     },
   };
 
+  function enterKey(call: AdmittedCall, candidate: Candidate, attempt: number): Eventually<void> {
+    const cost = call.mode === 'live' ? call.endpoint.credits : 0;
+    call.shadow?.raise(cost);
+    const answer = admissions.forKey(call.pass, { key: keyTake(call, candidate, attempt), cost });
+    return answer instanceof Promise ? answer.then((late) => decidedByKey(call, candidate, late)) : decidedByKey(call, candidate, answer);
+  }
+
+  function decidedByKey(call: AdmittedCall, { key }: Candidate, answer: Pass | Refused): void {
+    if (!answer.admitted) return refusedByKey(call, key.id, answer);
+    if (call.slot !== undefined && call.slot.keyId !== key.id) drop(call);
+    call.slot = undefined;
+    demand.admitted(call.tenant.id, key.id);
+    countHeld(call, key.id);
+    call.pass = answer;
+    call.shown.limits = inForce(call, answer);
+  }
+
   /** @param ticket of an earlier refusal: what was kept under it is this take's */
-  async function enter(call: AdmittedCall, takeId: string, ticket: string | undefined): Promise<Pass> {
+  function enter(call: AdmittedCall, takeId: string, ticket: string | undefined): Eventually<void> {
     const { enforced, shadow } = policiesOf(call);
     const tenant = call.tenant.id;
     const live = call.mode === 'live';
@@ -117,19 +125,27 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
         demand.shadowed(tenant, firstKey(call), limit === 'endpoint-bucket' ? `endpoint:${call.endpoint.id}` : limit),
       );
     }
-    for (;;) {
-      const answer = await admissions.enter(take);
-      call.shown.limits = inForce(call, answer.limits);
-      if (answer.admitted) return answer;
+    const answer = admissions.enter(take);
+    if (answer instanceof Promise || !answer.admitted) return untilLetIn(call, take, answer);
+    letIn(call, answer);
+  }
+
+  async function untilLetIn(call: AdmittedCall, take: TenantTake, first: Eventually<Pass | Refused>): Promise<void> {
+    for (let answer = await first; ; answer = await admissions.enter(take)) {
+      if (answer.admitted) return letIn(call, answer);
+      call.shown.limits = inForce(call, answer);
       if (await waited(call, againMs(answer) ?? Infinity)) continue;
       call.shadow?.end(undefined);
       throw told(call, refusedBy(answer, clock()));
     }
   }
 
+  function letIn(call: AdmittedCall, pass: Pass): void {
+    call.pass = pass;
+    call.shown.limits = inForce(call, pass);
+  }
+
   function keyTake(call: AdmittedCall, { key, owner }: Candidate, attempt: number): KeyTake {
-    const ceiling = tables.ceilings.get(key.id);
-    const keyRate = key === SIMULATOR_KEY ? SIMULATOR_RATE : call.catalog.keyRate;
     const ticket = call.slot?.keyId === key.id ? call.slot.ticket : call.ticket?.keyId === key.id ? call.ticket.ticket : undefined;
     const share: Share | undefined = owner === 'own' ? undefined : { weight: call.plan.terms.weight, priority: call.priority };
     return {
@@ -137,16 +153,24 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
       tenant: call.tenant.id,
       project: call.projectId,
       takeId: `${call.requestId}/${attempt}`,
-      limits: keyLimits({ ceiling, keyRate, leaseMs }),
+      limits: limitsOf(tables.ceilings.get(key.id), key === SIMULATOR_KEY ? SIMULATOR_RATE : call.catalog.keyRate),
       share,
       ticket,
     };
   }
 
+  /** Made anew when the ceiling's record changes, and not for each call. */
+  function limitsOf(ceiling: KeyCeilingState | undefined, keyRate: KeyRate): KeyLimits {
+    const of = ceiling ?? keyRate;
+    let limits = limitsOfKeys.get(of);
+    if (limits === undefined) limitsOfKeys.set(of, (limits = keyLimits({ ceiling, keyRate, leaseMs })));
+    return limits;
+  }
+
   function refusedByKey(call: AdmittedCall, keyId: string, refusal: Refused): never {
     // by the key, the tenant's credits were taken and given back: what it had before is what it has
     const ofKey = refusal.limits.filter(({ name }) => name.startsWith('upstream-key') || name === 'fair-share');
-    call.shown.limits = ofKey.length === 0 ? refusal.limits : [...call.shown.limits, ...ofKey];
+    call.shown.limits = ofKey.length === 0 ? refusal : { limits: [...call.shown.limits.limits, ...ofKey] };
     const { slot } = refusal;
     const retryAfterMs = againMs(refusal);
     // returned, or kept for the ticket
@@ -159,7 +183,7 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
         if (before !== undefined && before.keyId !== keyId) drop(call);
         call.slot = kept;
       } else {
-        void admissions.drop({ keyId, tenant: call.tenant.id, ticket: kept.ticket }).catch(() => undefined);
+        dropSlot(call, kept);
       }
     } else if (call.slot?.keyId === keyId) {
       call.slot = undefined;
@@ -196,8 +220,13 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
   function drop(call: AdmittedCall): void {
     const { slot } = call;
     call.slot = undefined;
-    // unheard, it ends by itself
-    if (slot !== undefined) void admissions.drop({ keyId: slot.keyId, tenant: call.tenant.id, ticket: slot.ticket }).catch(() => undefined);
+    if (slot !== undefined) dropSlot(call, slot);
+  }
+
+  /** Unheard, it ends by itself. */
+  function dropSlot(call: AdmittedCall, { keyId, ticket }: Ticket): void {
+    const dropping = admissions.drop({ keyId, tenant: call.tenant.id, ticket });
+    if (dropping instanceof Promise) dropping.catch(() => undefined);
   }
 
   function countHeld(call: AdmittedCall, keyId: string): void {
@@ -207,10 +236,10 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
 }
 
 /** A bucket that is out of force, in the shadow, limits nobody and is not shown. */
-const inForce = (call: AdmittedCall, limits: readonly Standing[]): readonly Standing[] =>
-  call.shadow === undefined ? limits : limits.filter(({ name, limit }) => name !== 'tenant-bucket' || limit < NO_BUCKET.capacity);
+const inForce = (call: AdmittedCall, decision: Limited): Limited =>
+  call.shadow === undefined ? decision : { limits: decision.limits.filter(({ name, limit }) => name !== 'tenant-bucket' || limit < NO_BUCKET.capacity) };
 
 const firstKey = (call: Call): string => call.keys.candidates[0]?.key.id ?? NO_KEY;
 
 /** Before the first step, and for nobody to settle. */
-const NOTHING = {} as Pass;
+export const NOTHING = {} as Pass;

@@ -9,6 +9,12 @@ export interface Answer {
   readonly contentType: string;
 }
 
+/** Whoever can say how the limits stand: they are worked out when somebody asks. */
+export interface Limited {
+  readonly limits: readonly Standing[];
+}
+const UNLIMITED: Limited = { limits: [] };
+
 /** What the headers of every answer say, a refusal's too; filled in step by step as the call goes. */
 export interface Shown {
   /** The endpoint's id, once the path is known to be one's. */
@@ -17,7 +23,7 @@ export interface Shown {
   credits: number;
   key: KeyOwner | undefined;
   cache: 'hit' | 'miss' | 'coalesced' | 'stale' | undefined;
-  limits: readonly Standing[];
+  limits: Limited;
   /** ms since the epoch when a kept answer came from the upstream. */
   fetchedAt: number | undefined;
   /** The answer of an earlier call under the same Idempotency-Key. */
@@ -31,7 +37,7 @@ export const nothingShown = (): Shown => ({
   credits: 0,
   key: undefined,
   cache: undefined,
-  limits: [],
+  limits: UNLIMITED,
   fetchedAt: undefined,
   replayed: false,
   ticket: undefined,

@@ -18,14 +18,18 @@ export interface CallRouteParts {
   readonly log: Logger;
 }
 
+/** Bytes; of more a copy costs more than the second piece. */
+const ONE_PIECE = 8_192;
+
 /** The data plane, a raw route on Nest's own Fastify: its guards, pipes and interceptors would cost more than the call itself. */
 export function callRoute({ call, catalog, metrics, clock, log }: CallRouteParts): (fastify: FastifyInstance) => void {
+  const outbox = new Outbox();
   return (fastify) => {
     fastify.get(`${catalog.basePath}/*`, { exposeHeadRoute: false }, (request, reply) => {
       const shown = nothingShown();
       try {
         call(tokenOf(request), read(catalog, request, reply), shown).then(
-          (answer) => send(request, reply, answer, shown),
+          (answer) => outbox.add(() => send(request, reply, answer, shown)),
           (thrown: unknown) => refuse(request, reply, thrown, shown),
         );
       } catch (thrown) {
@@ -40,8 +44,10 @@ export function callRoute({ call, catalog, metrics, clock, log }: CallRouteParts
     show(headers, shown, clock());
     reply.hijack();
     reply.raw.writeHead(status, headers);
-    reply.raw.end(body);
-    metrics.calls.inc({ endpoint: shown.endpoint, status, cache: shown.cache ?? '' });
+    // as a text of its bytes it goes out with the head in one piece
+    if (body.length <= ONE_PIECE) reply.raw.end(body.toString('latin1'), 'latin1');
+    else reply.raw.end(body);
+    metrics.calls.inc(shown.endpoint, status, shown.cache ?? '');
   }
 
   function refuse(request: FastifyRequest, reply: FastifyReply, thrown: unknown, shown: Shown): void {
@@ -51,8 +57,26 @@ export function callRoute({ call, catalog, metrics, clock, log }: CallRouteParts
     for (let i = 0; i < headers.length; i += 2) void reply.header(headers[i] ?? '', headers[i + 1]);
     if (error.retryAfter === undefined && error.status === 503) void reply.header('retry-after', '1');
     sendProblem(reply, request, error, log);
-    metrics.calls.inc({ endpoint: shown.endpoint, status: error.status, cache: '' });
+    metrics.calls.inc(shown.endpoint, error.status, '');
   }
+}
+
+/**
+ * What is ready in one turn of the event loop goes out together at its end: each write wakes whoever reads it, and those who are awake already
+ * need not be woken again. Alone an answer waits for nothing.
+ */
+class Outbox {
+  private waiting: (() => void)[] = [];
+
+  add(send: () => void): void {
+    if (this.waiting.push(send) === 1) setImmediate(this.flush);
+  }
+
+  private readonly flush = (): void => {
+    const ready = this.waiting;
+    this.waiting = [];
+    for (const send of ready) send();
+  };
 }
 
 function tokenOf(request: FastifyRequest): string | undefined {
@@ -116,7 +140,6 @@ function show(headers: string[], { credits, key, cache, limits, fetchedAt, repla
   if (fetchedAt !== undefined) headers.push('age', String(Math.max(0, Math.floor((now - fetchedAt) / 1_000))));
   if (replayed) headers.push('idempotent-replayed', 'true');
   if (ticket !== undefined) headers.push('weir-ticket', ticket);
-  if (limits.length === 0) return;
-  const shown = rateLimitHeaders(limits, now);
+  const shown = rateLimitHeaders(limits.limits, now);
   for (const name in shown) headers.push(name, shown[name] ?? '');
 }

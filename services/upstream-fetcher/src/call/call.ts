@@ -1,6 +1,6 @@
 import type { Access } from '@weir/access';
 import type { Priority } from '@weir/limiter';
-import { PLATFORM, type RequestId } from '@weir/kernel';
+import { PLATFORM, type Eventually, type RequestId } from '@weir/kernel';
 import type { Catalog, Query } from '@weir/upstream-catalog';
 import { simulatorMissing } from '../errors';
 import type { Snapshots } from '../snapshot/snapshots';
@@ -9,14 +9,14 @@ import type { Tables } from '../tables';
 import type { Journal } from '../usage/journal';
 import { usageRecord } from '../usage/records';
 import { identify, type Caller } from './access';
-import type { Admission } from './admission';
+import { NOTHING, type Admission } from './admission';
 import type { Answer, Shown } from './answer';
 import type { KeptAnswer } from './cache';
 import { recognise } from './catalog';
 import type { AdmittedCall } from './context';
 import { chooseKeys, type KeyChoice, type KeyOwner } from './key-choice';
 import type { Fetched } from './settle';
-import { served } from './fate';
+import { Served } from './fate';
 import type { Once } from './once';
 import type { Replay } from './replays';
 import { createShare, type Shared, type ShareParts } from './share';
@@ -108,16 +108,45 @@ export function createCall(parts: CallParts): DataPlane {
     const deadline = now + (request.timeoutMs ?? Infinity);
     const ofPlan = request.patient === true ? Infinity : caller.plan.terms.maxWaitMs;
     const waitUntil = now + Math.min(request.maxWaitMs, request.timeoutMs ?? Infinity, ofPlan, LONGEST_WAIT_MS);
-    const admitted = await admission.enter({ ...caller, ...asked, requestId: request.requestId, keys, shown, priority, ticket, gone, waitUntil, deadline });
+    // every member is named, and none spread: it is made for every call
+    const admitted: AdmittedCall = {
+      tenant: caller.tenant,
+      plan: caller.plan,
+      tokenId: caller.tokenId,
+      projectId: caller.projectId,
+      mode: caller.mode,
+      purpose: caller.purpose,
+      catalog: asked.catalog,
+      endpoint: asked.endpoint,
+      query: asked.query,
+      requestId: request.requestId,
+      keys,
+      priority,
+      ticket,
+      gone,
+      waitUntil,
+      deadline,
+      shown,
+      pass: NOTHING,
+      sent: false,
+      slot: undefined,
+      againAt: undefined,
+      heldMs: 0,
+      shadow: undefined,
+      charges: undefined,
+    };
+    const entering = admission.enter(admitted);
+    if (entering instanceof Promise) await entering;
     try {
-      const answer =
+      const answering =
         request.idempotencyKey === undefined
-          ? await answerWith(admitted, await share(admitted, request.maxAgeMs))
-          : await underKey(admitted, request.maxAgeMs, request.idempotencyKey);
-      end(admission.settle(admitted, shown.credits));
+          ? answerWith(admitted, await share(admitted, request.maxAgeMs))
+          : underKey(admitted, request.maxAgeMs, request.idempotencyKey);
+      const answer = answering instanceof Promise ? await answering : answering;
+      end(() => admission.settle(admitted, shown.credits));
       return answer;
     } catch (error) {
-      end(admitted.sent ? admission.settle(admitted, 0) : admission.giveBack(admitted));
+      end(() => (admitted.sent ? admission.settle(admitted, 0) : admission.giveBack(admitted)));
       throw error;
     }
   }
@@ -171,7 +200,7 @@ export function createCall(parts: CallParts): DataPlane {
     price: number,
   ): Promise<Answer> {
     const { shown } = call;
-    const record = served(call, clock(), { cache: how, keyOwner, chargedCredits: price });
+    const record = new Served(call, clock(), how, keyOwner, price);
     if (call.charges !== undefined) call.charges.push({ charged: record, free: { ...record, chargedCredits: 0 } });
     else if (price === 0) journal.write(usageRecord(record));
     // a charge is on the record before its answer leaves; a bus that is slow gets it later
@@ -186,7 +215,7 @@ export function createCall(parts: CallParts): DataPlane {
 
   function replay(call: AdmittedCall, kept: Replay): Answer {
     const { shown } = call;
-    journal.write(usageRecord(served(call, clock(), { cache: 'hit', keyOwner: kept.keyOwner, chargedCredits: 0 })));
+    journal.write(usageRecord(new Served(call, clock(), 'hit', kept.keyOwner, 0)));
     shown.cache = 'hit';
     shown.key = kept.keyOwner;
     shown.fetchedAt = kept.fetchedAt;
@@ -200,7 +229,12 @@ export function createCall(parts: CallParts): DataPlane {
   }
 
   /** What the limiter is told afterwards is not waited for; what it does not hear ends with its lease. */
-  function end(telling: Promise<void>): void {
-    telling.catch((error: Error) => parts.onError(error));
+  function end(tell: () => Eventually<void>): void {
+    try {
+      const telling = tell();
+      if (telling instanceof Promise) telling.catch((error: Error) => parts.onError(error));
+    } catch (error) {
+      parts.onError(error as Error);
+    }
   }
 }

@@ -38,7 +38,7 @@ export interface AdmittedCall extends Call {
   /** What its tenant's shadow policies make of it; undefined: there are none. */
   shadow: Shadow | undefined;
   /** Of a call under an Idempotency-Key: what it charges, which is published when its answer is kept. */
-  charges?: Charge[];
+  charges: Charge[] | undefined;
 }
 
 export interface KeptSlot extends Ticket {

@@ -2,34 +2,65 @@ import type { OutgoingRecord } from '@weir/bus';
 import type { UpstreamSignal, UsageOf } from '@weir/contracts';
 import { newUuid } from '@weir/kernel';
 import { signalRecord, usageRecord } from '../usage/records';
-import { usageOfAttempt, usageOfCall, type Attempt } from './attempt';
+import type { Attempt } from './attempt';
 import type { Call } from './context';
 import type { KeyOwner } from './key-choice';
+import { UsageOfAttempt, UsageOfCall } from './usage-of';
 
-export type Settlement = Pick<UsageOf<'settled'>, 'upstreamStatus' | 'upstreamCredits' | 'chargedCredits'>;
+/** Before the call leaves: what it will cost at most. */
+export class Held extends UsageOfAttempt implements UsageOf<'held'> {
+  readonly kind = 'held';
+
+  constructor(
+    attempt: Attempt,
+    at: number,
+    readonly upstreamCredits = attempt.call.endpoint.credits,
+    readonly chargedCredits = upstreamCredits,
+  ) {
+    super(attempt, at);
+  }
+}
 
 /** What the upstream took and the tenant does not pay is Weir's loss: absorbed. */
-export const settled = (attempt: Attempt, at: number, settlement: Settlement): UsageOf<'settled'> => ({
-  kind: 'settled',
-  ...usageOfAttempt(attempt, at),
-  ...settlement,
-  cache: 'miss',
-  difference: settlement.upstreamCredits === settlement.chargedCredits ? null : 'absorbed',
-});
+export class Settled extends UsageOfAttempt implements UsageOf<'settled'> {
+  readonly kind = 'settled';
+  readonly cache = 'miss';
+  readonly difference: UsageOf<'settled'>['difference'];
+
+  constructor(
+    attempt: Attempt,
+    at: number,
+    readonly upstreamStatus: number | null,
+    readonly upstreamCredits: number,
+    readonly chargedCredits: number,
+  ) {
+    super(attempt, at);
+    this.difference = upstreamCredits === chargedCredits ? null : 'absorbed';
+  }
+}
 
 /** The same where the tenant does not pay after all. */
 export const absorbed = (settlement: UsageOf<'settled'>): UsageOf<'settled'> => ({ ...settlement, chargedCredits: 0, difference: 'absorbed' });
 
 /** Nothing was sent: the hold is void. */
 export const released = (attempt: Attempt, at: number): OutgoingRecord =>
-  usageRecord({ kind: 'released', ...usageOfAttempt(attempt, at), upstreamCredits: 0, chargedCredits: 0 });
+  usageRecord({ kind: 'released', ...new UsageOfAttempt(attempt, at), upstreamCredits: 0, chargedCredits: 0 });
 
 /** An answer that needed no attempt of its own. */
-export const served = (
-  call: Call,
-  at: number,
-  how: { cache: 'hit' | 'coalesced' | 'stale'; keyOwner: KeyOwner; chargedCredits: number },
-): UsageOf<'served'> => ({ kind: 'served', ...usageOfCall(call, at), ...how, upstreamCredits: 0 });
+export class Served extends UsageOfCall implements UsageOf<'served'> {
+  readonly kind = 'served';
+  readonly upstreamCredits = 0;
+
+  constructor(
+    call: Call,
+    at: number,
+    readonly cache: 'hit' | 'coalesced' | 'stale',
+    readonly keyOwner: KeyOwner,
+    readonly chargedCredits: number,
+  ) {
+    super(call, at);
+  }
+}
 
 /** What the upstream said of the key, for those who decide about keys and ceilings. */
 export const signalled = (

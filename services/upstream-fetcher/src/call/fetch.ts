@@ -31,44 +31,43 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
   const { admission, keys, journal, upstreams, timeoutMs, breaker, rest, budget, metrics, clock, random } = parts;
   const settle = createSettle(parts);
 
-  return async function fetch(call) {
+  return function fetch(call) {
     budget.earn();
-    const counter = { entries: 0, attempts: 0, retries: 0 };
-    for (;;) {
-      const outcome = await overKeys(call, counter);
-      if (outcome.is === 'fetched') return outcome.fetched;
-      await admission.hold(call, outcome.error);
-    }
+    return untilFetched(call, { entries: 0, attempts: 0, retries: 0 });
   };
+
+  /** Over the keys, and on each of them the retries; one function for both, as each is a promise more for every call. */
+  async function untilFetched(call: AdmittedCall, counter: Counter): Promise<Fetched> {
+    for (;;) {
+      let refusal: AppError | undefined;
+      let attempts = counter.attempts;
+      for (const candidate of doubtfulLast(call.keys.candidates, rest)) {
+        if (counter.attempts > attempts && !mayTryAgain(counter)) break;
+        attempts = counter.attempts;
+        let outcome = await tryOnce(call, candidate, counter);
+        if (outcome.is === 'again') outcome = await tryAgain(call, candidate, counter, outcome);
+        if (outcome.is === 'fetched') return outcome.fetched;
+        // of several refusals the one that says when it ends is the one to tell
+        if (outcome.is === 'over' || refusal?.code !== 'rate-limited') refusal = outcome.error;
+        if (outcome.is === 'over') break;
+      }
+      await admission.hold(call, refusal ?? call.keys.otherwise());
+    }
+  }
+
+  async function tryAgain(call: AdmittedCall, candidate: Candidate, counter: Counter, first: Again): Promise<Exclude<Outcome, Again>> {
+    for (let outcome: Outcome = first; ; outcome = await tryOnce(call, candidate, counter)) {
+      if (outcome.is !== 'again') return outcome;
+      const pauseMs = outcome.pauseMs ?? retryPauseMs(counter.retries + 1, random);
+      if (clock() + pauseMs >= call.deadline || !mayTryAgain(counter)) return { is: outcome.orElse, error: outcome.error };
+      await sleep(pauseMs);
+    }
+  }
 
   function upstreamOf({ catalog, mode }: AdmittedCall): Upstream {
     const upstream = upstreams.get(catalog.id);
     if (upstream === undefined) throw new Error(`no upstream is configured for the catalog '${catalog.id}'`);
     return upstream[mode];
-  }
-
-  /** One function and not one a loop: each is a promise more for every call. */
-  async function overKeys(call: AdmittedCall, counter: Counter): Promise<Outcome> {
-    let error: AppError | undefined;
-    let attempts = counter.attempts;
-    for (const candidate of doubtfulLast(call.keys.candidates, rest)) {
-      if (counter.attempts > attempts && !mayTryAgain(counter)) break;
-      attempts = counter.attempts;
-      let outcome = await tryOnce(call, candidate, counter);
-      while (outcome.is === 'again') {
-        const pauseMs = outcome.pauseMs ?? retryPauseMs(counter.retries + 1, random);
-        if (clock() + pauseMs >= call.deadline || !mayTryAgain(counter)) {
-          outcome = { is: outcome.orElse, error: outcome.error };
-          break;
-        }
-        await sleep(pauseMs);
-        outcome = await tryOnce(call, candidate, counter);
-      }
-      if (outcome.is !== 'next') return outcome;
-      // of several refusals the one that says when it ends is the one to tell
-      error = error?.code === 'rate-limited' ? error : outcome.error;
-    }
-    return { is: 'over', error: error ?? call.keys.otherwise() };
   }
 
   /** Whatever follows an attempt that was sent, on the same key or on the next one, is more load than was asked for. */
@@ -87,7 +86,8 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
 
     try {
       // 5 admission
-      await admission.enterKey(call, candidate, ++counter.entries);
+      const entering = admission.enterKey(call, candidate, ++counter.entries);
+      if (entering instanceof Promise) await entering;
     } catch (error) {
       if (error instanceof AppError && OF_THE_KEY.has(error.details['limitedBy'])) return { is: 'next', error };
       throw error;
@@ -113,7 +113,7 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     metrics.holds.observe((begun - heldFrom) / 1_000);
     // 8 upstream
     const reply = await upstreamOf(call).send({
-      timeoutMs: hurried ? leftMs : timeoutMs,
+      withinMs: hurried ? leftMs : undefined,
       path: call.query === '' ? call.endpoint.path : `${call.endpoint.path}?${call.query}`,
       headers: [
         call.catalog.auth.header,
@@ -133,6 +133,8 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
     return settle(attempt, reply);
   }
 }
+
+type Again = Extract<Outcome, { is: 'again' }>;
 
 interface Counter {
   entries: number;

@@ -25,7 +25,11 @@ export function createFlights<T>(): Flights<T> {
         over();
         flying.delete(name);
       };
-      flight.then((landed) => after(landed)).then(free, free);
+      flight.then((landed) => {
+        const kept = after(landed);
+        if (kept === undefined) free();
+        else kept.then(free, free);
+      }, free);
       return flight;
     },
     get size() {

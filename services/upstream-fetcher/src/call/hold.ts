@@ -1,8 +1,8 @@
 import type { Clock } from '@weir/kernel';
 import type { Journal } from '../usage/journal';
 import { usageRecord } from '../usage/records';
-import { usageOfAttempt, type Attempt } from './attempt';
-import { released } from './fate';
+import type { Attempt } from './attempt';
+import { Held, released } from './fate';
 
 /**
  * Step 7: what the attempt will cost at most, acknowledged by the bus before the call leaves. Whatever dies after that, the credit has a
@@ -11,12 +11,5 @@ import { released } from './fate';
  * @throws AppError `not-accountable` (503)
  */
 export function hold(journal: Journal, clock: Clock, attempt: Attempt): Promise<void> {
-  const { credits } = attempt.call.endpoint;
-  const record = usageRecord({
-    kind: 'held',
-    ...usageOfAttempt(attempt, clock()),
-    upstreamCredits: credits,
-    chargedCredits: credits,
-  });
-  return journal.hold(record, () => released(attempt, clock()));
+  return journal.hold(usageRecord(new Held(attempt, clock())), () => released(attempt, clock()));
 }

@@ -11,7 +11,7 @@ import { usageRecord } from '../usage/records';
 import type { Attempt } from './attempt';
 import type { KeptAnswer } from './cache';
 import { classify, type Received } from './classify';
-import { absorbed, released, settled, signalled } from './fate';
+import { absorbed, released, Settled, signalled } from './fate';
 import { noPlatformKey, type KeyOwner } from './key-choice';
 import type { Reply } from './upstream';
 
@@ -57,7 +57,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
 
   return function settle(attempt, reply) {
     const { call, candidate } = attempt;
-    metrics.attempts.inc({ outcome: reply.is });
+    metrics.attempts.set(reply.is, (metrics.attempts.get(reply.is) ?? 0) + 1);
     if (reply.is === 'received') return judged(attempt, reply);
     if (reply.is === 'unusable') return wasted(attempt, reply.status, reply.why);
     const tooLate = reply.is === 'timeout' || (reply.is === 'not-sent' && reply.timedOut);
@@ -126,7 +126,7 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
   function charged(attempt: Attempt, { status, body, contentType }: Received, now: number, parsed?: unknown): Fetched {
     const { endpoint } = attempt.call;
     const credits = creditsFor(endpoint, status);
-    const settlement = settled(attempt, now, { upstreamStatus: status, upstreamCredits: credits, chargedCredits: credits });
+    const settlement = new Settled(attempt, now, status, credits, credits);
     if (attempt.call.charges === undefined) journal.write(usageRecord(settlement));
     else attempt.call.charges.push({ charged: settlement, free: absorbed(settlement) });
     const good = parsed !== undefined;
@@ -148,6 +148,6 @@ export function createSettle(parts: SettleParts): (attempt: Attempt, reply: Repl
   }
 
   function pay(attempt: Attempt, upstreamStatus: number, upstreamCredits: number, chargedCredits: number): void {
-    journal.write(usageRecord(settled(attempt, clock(), { upstreamStatus, upstreamCredits, chargedCredits })));
+    journal.write(usageRecord(new Settled(attempt, clock(), upstreamStatus, upstreamCredits, chargedCredits)));
   }
 }

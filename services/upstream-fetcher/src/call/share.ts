@@ -65,11 +65,13 @@ export function createShare({ cache, flights, leases, fetch, clock }: ShareParts
     );
   }
 
-  async function fly(call: AdmittedCall, name: string, maxAgeMs: number | undefined, hold: (lease: Lease) => void): Promise<Landed> {
-    if (call.endpoint.lifetimeSeconds === 0) {
-      call.shown.cache = 'miss';
-      return { from: 'upstream', fetched: await fetch(call) };
-    }
+  function fly(call: AdmittedCall, name: string, maxAgeMs: number | undefined, hold: (lease: Lease) => void): Promise<Landed> {
+    if (call.endpoint.lifetimeSeconds > 0 && !(cache.empty && leases.alone)) return lookFirst(call, name, maxAgeMs, hold);
+    call.shown.cache = 'miss';
+    return fetch(call).then(fromUpstream);
+  }
+
+  async function lookFirst(call: AdmittedCall, name: string, maxAgeMs: number | undefined, hold: (lease: Lease) => void): Promise<Landed> {
     const found = cache.empty ? undefined : await cache.read(call, maxAgeMs);
     if (found?.fresh === true) return { from: 'cache', how: 'hit', kept: found.kept };
     const elsewhere = leases.alone ? undefined : await turn(call, name, maxAgeMs, hold);
@@ -124,6 +126,8 @@ export function createShare({ cache, flights, leases, fetch, clock }: ShareParts
     }
   }
 }
+
+const fromUpstream = (fetched: Fetched): Landed => ({ from: 'upstream', fetched });
 
 /** What may never be kept is not shared either; those who accept another age ask for something else. */
 function flightName(call: AdmittedCall, maxAgeMs: number | undefined): string {

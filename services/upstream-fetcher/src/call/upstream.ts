@@ -1,7 +1,9 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { Client, Dispatcher } from 'undici';
-import { Connections, type Waiting } from '../upstream/connections';
+import { TooLarge, type WireAnswer } from '../upstream/answer-reader';
+import type { Connection, WireCall } from '../upstream/connection';
+import { Connections } from '../upstream/connections';
+import { Deadlines, type Deadline } from '../upstream/deadlines';
 import type { Received } from './classify';
 
 /** What came of sending. Only `not-sent` is certain to have cost nothing. */
@@ -25,131 +27,116 @@ export interface UpstreamRequest {
   readonly path: string;
   /** Names and values in turn. */
   readonly headers: readonly string[];
-  /** Of the whole attempt, waiting for a connection included. */
-  readonly timeoutMs: number;
+  /** Where its caller waits less long for the whole attempt, waiting for a connection included. */
+  readonly withinMs: number | undefined;
 }
 
 export interface UpstreamOptions {
   /** Origin and, where there is one, the path before every endpoint's. */
   readonly url: string;
   readonly connectTimeoutMs: number;
+  /** Of a whole attempt, waiting for a connection included. */
+  readonly timeoutMs: number;
   readonly connections: number;
   readonly maxBodyBytes: number;
 }
 
-export function createUpstream({ url, connectTimeoutMs, connections, maxBodyBytes }: UpstreamOptions): Upstream {
-  const { origin, pathname } = new URL(url);
+export function createUpstream({ url, connectTimeoutMs, timeoutMs, connections, maxBodyBytes }: UpstreamOptions): Upstream {
+  const { protocol, host, hostname, port, pathname } = new URL(url);
   const prefix = pathname.replace(/\/$/, '');
-  const pool = new Connections({ origin, most: connections, connectTimeoutMs });
+  const secure = protocol === 'https:';
+  const pool = new Connections({
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: port === '' ? (secure ? 443 : 80) : Number(port),
+    secure,
+    most: connections,
+    connectTimeoutMs,
+  });
+  const deadlines = new Deadlines<Exchange>(timeoutMs, (exchange) => exchange.overtime());
+  const textOf = ({ path, headers }: UpstreamRequest): string | undefined => {
+    let text = `GET ${prefix}${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
+    for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    const sound = PATH.test(path) && headers.every((one) => TEXT.test(one));
+    return sound ? `${text}\r\n` : undefined;
+  };
   return {
-    send: ({ path, headers, timeoutMs }) =>
+    send: (request) =>
       new Promise<Reply>((resolve) => {
-        pool.take(new Exchange({ path: prefix + path, method: 'GET', headers: headers as string[] }, maxBodyBytes, timeoutMs, resolve));
+        const text = textOf(request);
+        if (text === undefined) return resolve({ is: 'not-sent', why: 'a line break or another character that a request cannot have', timedOut: false });
+        pool.take(new Exchange(text, maxBodyBytes, deadlines, request.withinMs, resolve));
       }),
     close: () => pool.close(),
   };
 }
 
+const PATH = /^[\x21-\x7e]+$/;
+const TEXT = /^[\t\x20-\x7e]*$/;
 const unzip = promisify(gunzip);
 
-/** One request and its answer as undici hands it over: no streams, which cost more than the answer. */
-class Exchange implements Dispatcher.DispatchHandler, Waiting {
-  private release: (() => void) | undefined;
-  private controller: Dispatcher.DispatchController | undefined;
-  private status = 0;
-  private headers: Record<string, string | string[] | undefined> = {};
-  private readonly chunks: Buffer[] = [];
-  private bytes = 0;
+/** One request and its answer: no streams, which cost more than the answer. */
+class Exchange implements WireCall {
+  private connection: Connection | undefined;
+  private sent = false;
   ended = false;
-  private readonly timer: NodeJS.Timeout;
+  private readonly timer: NodeJS.Timeout | undefined;
+  private readonly deadline: Deadline<Exchange> | undefined;
 
   constructor(
-    private readonly options: Dispatcher.DispatchOptions,
-    private readonly maxBodyBytes: number,
-    timeoutMs: number,
+    readonly request: string,
+    readonly maxBodyBytes: number,
+    private readonly deadlines: Deadlines<Exchange>,
+    withinMs: number | undefined,
     private readonly resolve: (reply: Reply) => void,
   ) {
-    this.timer = setTimeout(() => this.overtime(), timeoutMs);
+    if (withinMs === undefined) this.deadline = deadlines.begin(this);
+    else this.timer = setTimeout(() => this.overtime(), withinMs);
   }
 
-  begin(client: Client, release: () => void): void {
-    this.release = release;
-    client.dispatch(this.options, this);
+  sending(connection: Connection): void {
+    this.connection = connection;
+    this.sent = true;
   }
 
-  /** Called when a connection is there, just before the request is written. */
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.ended) controller.abort(new Error('the time was over before there was a connection'));
-    else this.controller = controller;
-  }
-
-  onResponseStart(
-    _: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    this.status = status;
-    this.headers = headers;
-  }
-
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.bytes += chunk.length;
-    if (this.bytes <= this.maxBodyBytes) return void this.chunks.push(chunk);
-    this.end({ is: 'unusable', status: this.status, why: `more than ${this.maxBodyBytes} bytes` });
-  }
-
-  onResponseEnd(): void {
-    this.free();
+  answered({ status, headers, body }: WireAnswer): void {
+    this.connection = undefined;
     if (this.ended) return;
-    const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks, this.bytes);
-    const encoding = this.header('content-encoding');
-    if (encoding === undefined || encoding === 'identity' || body.length === 0) return this.end(this.received(body));
-    if (encoding !== 'gzip')
-      return this.end({ is: 'unusable', status: this.status, why: 'a content encoding that was not asked for' });
+    const encoding = headers['content-encoding'];
+    if (encoding === undefined || encoding === 'identity' || body.length === 0) return this.end(received(status, headers, body));
+    if (encoding !== 'gzip') return this.end({ is: 'unusable', status, why: 'a content encoding that was not asked for' });
     unzip(body, { maxOutputLength: this.maxBodyBytes }).then(
-      (unzipped) => this.end(this.received(unzipped)),
-      (error: Error) => this.end({ is: 'unusable', status: this.status, why: `cannot be decompressed: ${error.message}` }),
+      (unzipped) => this.end(received(status, headers, unzipped)),
+      (error: Error) => this.end({ is: 'unusable', status, why: `cannot be decompressed: ${error.message}` }),
     );
   }
 
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    this.free();
-    if (this.controller === undefined) this.end({ is: 'not-sent', why: error.message, timedOut: false });
-    else this.end({ is: 'cut', why: error.message });
+  failed(error: Error): void {
+    this.connection = undefined;
+    if (error instanceof TooLarge) this.end({ is: 'unusable', status: error.status, why: error.message });
+    else if (this.sent) this.end({ is: 'cut', why: error.message });
+    else this.end({ is: 'not-sent', why: error.message, timedOut: false });
   }
 
-  private free(): void {
-    this.release?.();
-    this.release = undefined;
-  }
-
-  private overtime(): void {
-    this.end(
-      this.controller === undefined ? { is: 'not-sent', why: 'no connection in time', timedOut: true } : { is: 'timeout' },
-    );
+  overtime(): void {
+    const { connection } = this;
+    this.end(this.sent ? { is: 'timeout' } : { is: 'not-sent', why: 'no connection in time', timedOut: true });
+    connection?.destroy();
   }
 
   private end(reply: Reply): void {
     if (this.ended) return;
     this.ended = true;
     clearTimeout(this.timer);
-    if (reply.is === 'timeout' || reply.is === 'unusable') this.controller?.abort(new Error(reply.is));
+    if (this.deadline !== undefined) this.deadlines.end(this.deadline);
     this.resolve(reply);
   }
-
-  private received(body: Buffer): Reply {
-    return {
-      is: 'received',
-      status: this.status,
-      contentType: this.header('content-type'),
-      retryAfter: this.header('retry-after'),
-      statedRate: this.header('ratelimit-policy') ?? this.header('x-ratelimit-limit'),
-      body,
-    };
-  }
-
-  private header(name: string): string | undefined {
-    const value = this.headers[name];
-    return typeof value === 'string' ? value : value?.[0];
-  }
 }
+
+const received = (status: number, headers: WireAnswer['headers'], body: Buffer): Reply => ({
+  is: 'received',
+  status,
+  contentType: headers['content-type'],
+  retryAfter: headers['retry-after'],
+  statedRate: headers['ratelimit-policy'] ?? headers['x-ratelimit-limit'],
+  body,
+});

@@ -16,6 +16,7 @@ export function openUpstreams(configured: readonly ConfiguredUpstream[], config:
     const upstream = createUpstream({
       url,
       connectTimeoutMs: config.upstreamTimeoutMs,
+      timeoutMs: config.upstreamTimeoutMs,
       connections: config.upstreamConnections,
       maxBodyBytes: config.maxBodyBytes,
     });

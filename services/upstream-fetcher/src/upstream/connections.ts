@@ -1,63 +1,65 @@
-import { Client } from 'undici';
+import { Connection, type ConnectionOptions, type ConnectionOwner, type WireCall } from './connection';
 
-/** One call on its way, which hears when it may begin. */
-export interface Waiting {
-  /** It waits no longer. */
-  readonly ended: boolean;
-  /** @param release to be called once, when the connection is free again */
-  begin(client: Client, release: () => void): void;
-}
-
-export interface ConnectionsOptions {
-  readonly origin: string;
+export interface ConnectionsOptions extends ConnectionOptions {
   readonly most: number;
-  readonly connectTimeoutMs: number;
 }
+
+const SWEEP_MS = 1_000;
 
 /**
- * Connections to one origin, each for one call at a time. undici's own pool looks through all of them for a free one with each call; here the
- * free ones stand in a list, and the one that was used last is taken first, so that those which nobody needs end by themselves.
+ * Connections to one origin, each for one call at a time. The free ones stand in a list, and the one that was used last is taken first, so that
+ * those which nobody needs end by themselves.
  */
-export class Connections {
-  private readonly all: Client[] = [];
-  private readonly free: Client[] = [];
-  private waiting: Waiting[] = [];
+export class Connections implements ConnectionOwner {
+  private readonly all = new Set<Connection>();
+  private readonly idle: Connection[] = [];
+  private waiting: WireCall[] = [];
+  private readonly sweeping = setInterval(() => this.sweep(), SWEEP_MS).unref();
+  private closed = false;
 
   constructor(private readonly options: ConnectionsOptions) {}
 
   /** Begins at once where a connection is free or one more may be made, else in the order of coming. */
-  take(call: Waiting): void {
-    const client = this.free.pop() ?? (this.all.length < this.options.most ? this.connect() : undefined);
-    if (client === undefined) this.waiting.push(call);
-    else this.begin(call, client);
+  take(call: WireCall): void {
+    const now = performance.now();
+    for (let free = this.idle.pop(); free !== undefined; free = this.idle.pop()) {
+      if (free.usable(now)) return free.send(call);
+      free.destroy();
+    }
+    if (this.all.size < this.options.most) this.all.add(new Connection(this.options, this, call));
+    else this.waiting.push(call);
+  }
+
+  free(connection: Connection): void {
+    const next = this.next();
+    if (next !== undefined) connection.send(next);
+    else if (this.closed) connection.destroy();
+    else this.idle.push(connection);
+  }
+
+  gone(connection: Connection): void {
+    this.all.delete(connection);
+    const next = this.closed ? undefined : this.next();
+    if (next !== undefined) this.take(next);
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.waiting = [];
-    await Promise.all(this.all.map((client) => client.destroy()));
+    clearInterval(this.sweeping);
+    for (const connection of this.all) connection.destroy();
   }
 
-  private begin(call: Waiting, client: Client): void {
-    call.begin(client, () => this.release(client));
+  private next(): WireCall | undefined {
+    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) if (!next.ended) return next;
+    return undefined;
   }
 
-  private release(client: Client): void {
-    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
-      if (!next.ended) return this.begin(next, client);
-    }
-    this.free.push(client);
-  }
-
-  private connect(): Client {
-    const { origin, connectTimeoutMs } = this.options;
-    const client = new Client(origin, {
-      pipelining: 1,
-      allowH2: false,
-      connect: { timeout: connectTimeoutMs },
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    this.all.push(client);
-    return client;
+  /** From those that have waited longest. */
+  private sweep(): void {
+    const now = performance.now();
+    let fresh = 0;
+    while (fresh < this.idle.length && this.idle[fresh]?.usable(now) === false) fresh++;
+    for (const connection of this.idle.splice(0, fresh)) connection.destroy();
   }
 }

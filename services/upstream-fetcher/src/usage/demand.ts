@@ -31,7 +31,7 @@ export interface DemandCount {
 
 /** @param everyMs how often what was counted is published; of a minute, several records add up */
 export function countDemand(journal: Journal, clock: Clock, everyMs: number): DemandCount {
-  let counts = new Map<string, Counted>();
+  let counts = new Map<TenantId, Map<string, Counted>>();
   let minute = minuteOf(clock());
   let until = untilOf(minute);
 
@@ -40,7 +40,7 @@ export function countDemand(journal: Journal, clock: Clock, everyMs: number): De
   }
 
   function publish(): void {
-    for (const counted of counts.values()) journal.write(demandRecord({ eventId: newUuid(), minute, ...counted }));
+    for (const ofTenant of counts.values()) for (const counted of ofTenant.values()) journal.write(demandRecord({ eventId: newUuid(), minute, ...counted }));
     counts = new Map();
     minute = minuteOf(clock());
     until = untilOf(minute);
@@ -48,9 +48,10 @@ export function countDemand(journal: Journal, clock: Clock, everyMs: number): De
 
   function of(tenantId: TenantId, keyId: string): Counted {
     if (clock() >= until) publish();
-    const name = `${tenantId}/${keyId}`;
-    let counted = counts.get(name);
-    if (counted === undefined) counts.set(name, (counted = nothing(tenantId, keyId)));
+    let ofTenant = counts.get(tenantId);
+    if (ofTenant === undefined) counts.set(tenantId, (ofTenant = new Map()));
+    let counted = ofTenant.get(keyId);
+    if (counted === undefined) ofTenant.set(keyId, (counted = nothing(tenantId, keyId)));
     return counted;
   }
 

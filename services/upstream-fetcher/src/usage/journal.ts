@@ -1,6 +1,7 @@
 import type { Bus, OutgoingRecord } from '@weir/bus';
 import { sleep } from '@weir/kernel';
 import { notAccountable } from '../errors';
+import { Deadlines, type Deadline } from '../upstream/deadlines';
 
 export interface JournalOptions {
   readonly bus: Pick<Bus, 'publish'>;
@@ -38,7 +39,12 @@ export interface Journal {
 
 interface Held {
   readonly record: OutgoingRecord;
-  readonly done: (error?: Error) => void;
+  readonly otherwise: () => OutgoingRecord;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  /** Its call was refused before the bus has answered. */
+  late: boolean;
+  deadline: Deadline<Held> | undefined;
 }
 
 interface Written {
@@ -80,9 +86,24 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
       (cause: Error) => cause,
     );
     publishing--;
-    for (const { done } of batch) done(error);
+    for (const entry of batch) published(entry, error);
     flushHeld();
   }
+
+  function published({ deadline, late, otherwise, resolve, reject }: Held, error: Error | undefined): void {
+    if (deadline !== undefined) deadlines.end(deadline);
+    // late or failed, the hold may stand on the bus: nothing was sent under it
+    if (late || error !== undefined) journal.write(otherwise());
+    if (error === undefined) resolve();
+    else reject(notAccountable(error));
+  }
+
+  const deadlines = new Deadlines<Held>(holdTimeoutMs, (entry) => {
+    const at = held.indexOf(entry);
+    if (at >= 0) held.splice(at, 1);
+    else entry.late = true;
+    entry.reject(notAccountable());
+  });
 
   async function publishWritten(): Promise<void> {
     for (let pauseMs = FIRST_PAUSE_MS; written.length > 0;) {
@@ -118,23 +139,8 @@ export function createJournal({ bus, holdTimeoutMs, backlog, onError }: JournalO
   const journal: Journal = {
     hold: (record, otherwise) =>
       new Promise((resolve, reject) => {
-        let late = false;
-        const entry: Held = {
-          record,
-          done: (error) => {
-            clearTimeout(timer);
-            // late or failed, the hold may stand on the bus: nothing was sent under it
-            if (late || error !== undefined) journal.write(otherwise());
-            if (error === undefined) resolve();
-            else reject(notAccountable(error));
-          },
-        };
-        const timer = setTimeout(() => {
-          const at = held.indexOf(entry);
-          if (at >= 0) held.splice(at, 1);
-          else late = true;
-          reject(notAccountable());
-        }, holdTimeoutMs);
+        const entry: Held = { record, otherwise, resolve, reject, late: false, deadline: undefined };
+        entry.deadline = deadlines.begin(entry);
         held.push(entry);
         if (scheduled) return;
         scheduled = true;
