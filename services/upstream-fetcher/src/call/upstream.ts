@@ -53,10 +53,17 @@ export function createUpstream({ url, connectTimeoutMs, timeoutMs, connections, 
     connectTimeoutMs,
   });
   const deadlines = new Deadlines<Exchange>(timeoutMs, (exchange) => exchange.overtime());
+  const start = `GET ${prefix}`;
+  const rest = ` HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
   const textOf = ({ path, headers }: UpstreamRequest): string | undefined => {
-    let text = `GET ${prefix}${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
-    for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
-    const sound = PATH.test(path) && headers.every((one) => TEXT.test(one));
+    let text = start + path + rest;
+    let sound = PATH.test(path);
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] ?? '';
+      const value = headers[i + 1] ?? '';
+      sound &&= NAME.test(name) && TEXT.test(value);
+      text += `${name}: ${value}\r\n`;
+    }
     return sound ? `${text}\r\n` : undefined;
   };
   return {
@@ -70,7 +77,9 @@ export function createUpstream({ url, connectTimeoutMs, timeoutMs, connections, 
   };
 }
 
-const PATH = /^[\x21-\x7e]+$/;
+/** Without a fragment, which no request has. */
+const PATH = /^\/[\x21\x22\x24-\x7e]*$/;
+const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/i;
 const TEXT = /^[\t\x20-\x7e]*$/;
 const unzip = promisify(gunzip);
 
@@ -101,7 +110,7 @@ class Exchange implements WireCall {
   answered({ status, headers, body }: WireAnswer): void {
     this.connection = undefined;
     if (this.ended) return;
-    const encoding = headers['content-encoding'];
+    const encoding = headers['content-encoding']?.toLowerCase();
     if (encoding === undefined || encoding === 'identity' || body.length === 0) return this.end(received(status, headers, body));
     if (encoding !== 'gzip') return this.end({ is: 'unusable', status, why: 'a content encoding that was not asked for' });
     unzip(body, { maxOutputLength: this.maxBodyBytes }).then(

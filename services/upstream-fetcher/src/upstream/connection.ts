@@ -1,4 +1,4 @@
-import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AnswerReader, WireError, type WireAnswer } from './answer-reader';
 
@@ -37,7 +37,6 @@ const READ = Buffer.allocUnsafeSlow(65_536);
 /** A connection to the upstream that carries one call at a time. */
 export class Connection {
   private readonly socket: Socket;
-  private connected = false;
   private over = false;
   private call: WireCall | undefined;
   private reader: AnswerReader | undefined;
@@ -58,8 +57,10 @@ export class Connection {
         return true;
       },
     };
+    // addresses have no SNI (RFC 6066), and are checked against the certificate all the same; no variable of the environment turns the check off
+    const tls = { rejectUnauthorized: true, ALPNProtocols: ['http/1.1'], ...(isIP(host) === 0 ? { servername: host } : {}) };
     this.socket = secure
-      ? connectTls({ host, port, servername: host, ALPNProtocols: ['http/1.1'] }, () => this.opened())
+      ? connectTls({ host, port, ...tls }, () => this.opened())
       : connectPlain({ host, port, onread }, () => this.opened());
     if (secure) this.socket.on('data', (bytes: Buffer) => this.read(bytes));
     const tooSlow = setTimeout(() => this.fail(new Error(`no connection within ${connectTimeoutMs} ms`)), connectTimeoutMs);
@@ -68,7 +69,8 @@ export class Connection {
     this.socket.setNoDelay(true);
     this.socket.on('error', (error) => this.fail(error));
     this.socket.on('end', () => this.ended());
-    this.socket.on('close', () => (this.connected ? this.ended() : this.fail(new Error('no connection'))));
+    // an end that was told of came before it
+    this.socket.on('close', () => this.fail(new Error('the connection was lost')));
   }
 
   /** Whether it may still be used: the server has not ended it, and will not for a moment. */
@@ -88,29 +90,40 @@ export class Connection {
   destroy(): void {
     if (this.over) return;
     this.over = true;
+    this.call = undefined;
+    this.reader = undefined;
     this.socket.destroy();
     this.owner.gone(this);
   }
 
+  /** The same, and the call that it carries is told of it. */
+  fail(error: Error): void {
+    const { call } = this;
+    this.destroy();
+    call?.failed(error);
+  }
+
   private opened(): void {
-    this.connected = true;
+    if (this.over) return;
     const { call } = this;
     if (call === undefined || call.ended) this.rest(LATE_MS);
     else this.send(call);
   }
 
   private read(bytes: Buffer): void {
+    if (this.over) return;
     const { reader } = this;
-    // nobody has asked for anything
-    if (reader === undefined || this.over) return this.destroy();
+    if (reader === undefined) return this.fail(new WireError('an answer that nobody has asked for'));
+    let answer: WireAnswer | undefined;
     try {
-      const answer = reader.feed(bytes);
-      if (answer !== undefined) this.answer(answer);
+      answer = reader.feed(bytes);
     } catch (error) {
-      this.fail(error as Error);
+      return this.fail(error as Error);
     }
+    if (answer !== undefined) this.answer(answer);
   }
 
+  /** The connection may carry the next call before this one is told: what it was given must not end it any more. */
   private answer(answer: WireAnswer): void {
     const { call } = this;
     if (answer.idleMs > 0) this.rest(answer.idleMs);
@@ -125,22 +138,17 @@ export class Connection {
     this.owner.free(this);
   }
 
+  /** By the server. */
   private ended(): void {
-    if (this.reader === undefined || this.over) return this.destroy();
+    if (this.over) return;
+    let answer: WireAnswer;
     try {
-      const answer = this.reader.end();
-      if (answer !== undefined) this.answer(answer);
+      if (this.reader === undefined) throw new WireError('the connection ended before it was used');
+      answer = this.reader.end();
     } catch (error) {
-      this.fail(error as Error);
+      return this.fail(error as Error);
     }
-  }
-
-  private fail(error: Error): void {
-    const { call, over } = this;
-    this.destroy();
-    if (over) return;
-    this.call = undefined;
-    call?.failed(error);
+    this.answer(answer);
   }
 }
 

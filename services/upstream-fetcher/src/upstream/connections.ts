@@ -5,6 +5,7 @@ export interface ConnectionsOptions extends ConnectionOptions {
 }
 
 const SWEEP_MS = 1_000;
+const CLOSED = 'the connections are closed';
 
 /**
  * Connections to one origin, each for one call at a time. The free ones stand in a list, and the one that was used last is taken first, so that
@@ -21,6 +22,7 @@ export class Connections implements ConnectionOwner {
 
   /** Begins at once where a connection is free or one more may be made, else in the order of coming. */
   take(call: WireCall): void {
+    if (this.closed) return call.failed(new Error(CLOSED));
     const now = performance.now();
     for (let free = this.idle.pop(); free !== undefined; free = this.idle.pop()) {
       if (free.usable(now)) return free.send(call);
@@ -43,11 +45,14 @@ export class Connections implements ConnectionOwner {
     if (next !== undefined) this.take(next);
   }
 
+  /** Calls that wait or are on their way have failed then. */
   async close(): Promise<void> {
     this.closed = true;
-    this.waiting = [];
     clearInterval(this.sweeping);
-    for (const connection of this.all) connection.destroy();
+    const { waiting } = this;
+    this.waiting = [];
+    for (const call of waiting) if (!call.ended) call.failed(new Error(CLOSED));
+    for (const connection of this.all) connection.fail(new Error(CLOSED));
   }
 
   private next(): WireCall | undefined {

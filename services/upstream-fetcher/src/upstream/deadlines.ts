@@ -51,7 +51,11 @@ export class Deadlines<T> {
     this.forget();
     const next = this.waiting[this.first];
     if (next === undefined) this.stop();
-    else this.timer ??= setTimeout(this.look, Math.max(1, next.at - now));
+    else {
+      // whoever began while another was told it is late has set one that comes after this
+      clearTimeout(this.timer);
+      this.timer = setTimeout(this.look, Math.max(1, next.at - now));
+    }
   };
 
   /** Those at the front who wait no longer; the list is cut when half of it is of them. */
