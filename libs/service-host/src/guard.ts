@@ -41,8 +41,7 @@ function tenantId(text: string): TenantId {
 }
 
 /** Node keeps the first of two Authorization headers; a proxy before us may have looked at the second. */
-export function assertOneAuthorization(request: WeirRequest): void {
-  const raw = request.raw.rawHeaders;
+export function assertOneAuthorization({ raw: { rawHeaders: raw } }: { readonly raw: { readonly rawHeaders: readonly string[] } }): void {
   let seen = 0;
   for (let i = 0; i < raw.length; i += 2) if (raw[i]?.toLowerCase() === 'authorization') seen++;
   if (seen > 1) throw new AppError('invalid-request', 'invalid', 'Send one Authorization header, not several.');

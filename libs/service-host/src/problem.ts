@@ -61,14 +61,21 @@ class OtherStatus extends AppError {
 }
 
 export function sendProblem(reply: FastifyReply, request: FastifyRequest, error: AppError, log: Logger): void {
+  const { headers, body } = problemAnswer(error, request, log);
+  void reply.status(error.status).headers(headers).send(body);
+}
+
+/** What answers an error, for whoever writes it; logged where it is trouble of ours. */
+export function problemAnswer(error: AppError, { id, url }: { readonly id: string; readonly url: string }, log: Logger): { headers: Record<string, string>; body: string } {
   if (error.status >= 500) {
     // 'not now', said without a cause, is an answer and no trouble of ours
     const level = error.cause === undefined && error.category === 'unavailable' ? 'debug' : 'error';
-    log[level]({ err: error.cause ?? error, code: error.code, requestId: request.id, url: request.url.split('?')[0] }, error.message);
+    log[level]({ err: error.cause ?? error, code: error.code, requestId: id, url: url.split('?')[0] }, error.message);
   }
-  if (error.retryAfter !== undefined) void reply.header('retry-after', String(Math.ceil(error.retryAfter)));
-  if (error.status === 401) void reply.header('www-authenticate', 'Bearer realm="weir"');
-  void reply.status(error.status).header('content-type', 'application/problem+json; charset=utf-8').send(JSON.stringify(toProblem(error, request.id)));
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json; charset=utf-8' };
+  if (error.retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(error.retryAfter));
+  if (error.status === 401) headers['www-authenticate'] = 'Bearer realm="weir"';
+  return { headers, body: JSON.stringify(toProblem(error, id)) };
 }
 
 /** For messages, the error goes on to the consumer's loop, which decides; for HTTP it becomes a problem. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
@@ -10,6 +11,8 @@ export interface ServiceParts {
   readonly module: Type | DynamicModule;
   /** Routes past Nest, on its own Fastify: the data plane. */
   readonly routes?: (fastify: FastifyInstance) => void;
+  /** Requests that are answered before Fastify sees them. True: it is answered, or will be. */
+  readonly direct?: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** What the reference says of those routes: Nest does not know them. */
   readonly paths?: OpenAPIObject['paths'];
   /** After the state tables have been read for the first time and before requests: first boot work, loops. */

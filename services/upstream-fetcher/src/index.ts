@@ -3,7 +3,7 @@ import { openCatalogs, openEnvelope, type ServiceDefinition } from '@weir/servic
 import { tiklive } from '@weir/upstream-catalog';
 import { createAdmissionSteps } from './call/admission';
 import { LONGEST_WAIT_MS, createCall } from './call/call';
-import { callRoute } from './call/call.http';
+import { createCallRoute } from './call/call.http';
 import { createFetch } from './call/fetch';
 import { createFlights } from './call/flights';
 import { createKeys } from './call/key';
@@ -159,6 +159,7 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       envelope.close();
     });
 
+    const route = createCallRoute({ call: dataPlane.call, catalogs, metrics, clock, log });
     return {
       module: {
         module: UpstreamFetcherModule,
@@ -168,8 +169,9 @@ export const define = (ports: FetcherPorts = {}): ServiceDefinition<FetcherConfi
       routes: (fastify) => {
         fastify.addHook('preClose', async () => stopping.abort());
         takeJobBodies(fastify);
-        for (const catalog of catalogs) callRoute({ call: dataPlane.call, catalog, metrics, clock, log })(fastify);
+        route.routes(fastify);
       },
+      direct: route.direct,
       paths: Object.assign({}, ...catalogs.map(openApiPaths)) as ReturnType<typeof openApiPaths>,
       start: async () => {
         limiter.start();

@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Clock, RequestId } from '@weir/kernel';
-import { invalid } from '@weir/kernel';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse as parseQuery } from 'node:querystring';
+import type { FastifyInstance } from 'fastify';
+import { invalid, newId, type Clock, type RequestId } from '@weir/kernel';
 import { rateLimitHeaders, type Priority } from '@weir/limiter';
-import { assertOneAuthorization, sendProblem, toAppError, type WeirRequest } from '@weir/service-host';
+import { assertOneAuthorization, problemAnswer, toAppError } from '@weir/service-host';
 import type { Catalog, Query } from '@weir/upstream-catalog';
 import type { Logger } from 'pino';
 import type { FetcherMetrics } from '../metrics';
@@ -12,7 +13,7 @@ import type { CallRequest, DataPlane } from './call';
 
 export interface CallRouteParts {
   readonly call: DataPlane['call'];
-  readonly catalog: Catalog;
+  readonly catalogs: readonly Catalog[];
   readonly metrics: FetcherMetrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -21,45 +22,83 @@ export interface CallRouteParts {
 /** Bytes; of more a copy costs more than the second piece. */
 const ONE_PIECE = 8_192;
 
-/** The data plane, a raw route on Nest's own Fastify: its guards, pipes and interceptors would cost more than the call itself. */
-export function callRoute({ call, catalog, metrics, clock, log }: CallRouteParts): (fastify: FastifyInstance) => void {
+/** Where a request came from, and where its answer goes. */
+interface Exchange {
+  readonly id: RequestId;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+export interface CallRoute {
+  /**
+   * A plain GET below a base path is answered before Fastify sees it: its hooks, router and reply cost as much as the checks of a call, and Nest's
+   * guards, pipes and interceptors more than the call itself.
+   */
+  readonly direct: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** What is none (an escape in the path, a server that is closing), and what Fastify itself has to say of other methods. */
+  readonly routes: (fastify: FastifyInstance) => void;
+}
+
+export function createCallRoute({ call, catalogs, metrics, clock, log }: CallRouteParts): CallRoute {
   const outbox = new Outbox();
-  return (fastify) => {
-    fastify.get(`${catalog.basePath}/*`, { exposeHeadRoute: false }, (request, reply) => {
-      const shown = nothingShown();
-      try {
-        call(tokenOf(request), read(catalog, request, reply), shown).then(
-          (answer) => outbox.add(() => send(request, reply, answer, shown)),
-          (thrown: unknown) => refuse(request, reply, thrown, shown),
-        );
-      } catch (thrown) {
-        refuse(request, reply, thrown, shown);
+
+  return {
+    direct(request, response) {
+      const { url = '' } = request;
+      const catalog = catalogs.find(({ basePath }) => url.startsWith(basePath) && url[basePath.length] === '/');
+      if (catalog === undefined || request.method !== 'GET' || url.includes('%00')) return false;
+      const mark = url.indexOf('?');
+      const path = url.slice(catalog.basePath.length, mark < 0 ? undefined : mark);
+      if (path.includes('%')) return false;
+      answer({ id: newId('req'), request, response }, catalog, path, mark < 0 ? NO_QUERY : (parseQuery(url.slice(mark + 1)) as Query));
+      return true;
+    },
+    routes(fastify) {
+      for (const catalog of catalogs) {
+        fastify.get(`${catalog.basePath}/*`, { exposeHeadRoute: false }, ({ id, raw, params, query }, reply) => {
+          reply.hijack();
+          answer({ id: id as RequestId, request: raw, response: reply.raw }, catalog, `/${(params as { '*': string })['*']}`, query as Query);
+        });
       }
-    });
+    },
   };
 
-  /** Past Fastify's reply, whose hooks and checks nobody needs here: they would cost a tenth of the call. */
-  function send({ id }: FastifyRequest, reply: FastifyReply, { status, contentType, body }: Answer, shown: Shown): void {
+  function answer(exchange: Exchange, catalog: Catalog, path: string, query: Query): void {
+    const shown = nothingShown();
+    try {
+      call(tokenOf(exchange.request), read(exchange, catalog, path, query), shown).then(
+        (found) => outbox.add(() => send(exchange, found, shown)),
+        (thrown: unknown) => refuse(exchange, thrown, shown),
+      );
+    } catch (thrown) {
+      refuse(exchange, thrown, shown);
+    }
+  }
+
+  function send({ id, response }: Exchange, { status, contentType, body }: Answer, shown: Shown): void {
     const headers = ['weir-request-id', id, 'content-type', contentType, 'content-length', String(body.length)];
     show(headers, shown, clock());
-    reply.hijack();
-    reply.raw.writeHead(status, headers);
+    response.writeHead(status, headers);
     // as a text of its bytes it goes out with the head in one piece
-    if (body.length <= ONE_PIECE) reply.raw.end(body.toString('latin1'), 'latin1');
-    else reply.raw.end(body);
+    if (body.length <= ONE_PIECE) response.end(body.toString('latin1'), 'latin1');
+    else response.end(body);
     metrics.calls.inc(shown.endpoint, status, shown.cache ?? '');
   }
 
-  function refuse(request: FastifyRequest, reply: FastifyReply, thrown: unknown, shown: Shown): void {
+  function refuse({ id, request, response }: Exchange, thrown: unknown, shown: Shown): void {
     const error = toAppError(thrown);
-    const headers: string[] = [];
+    const problem = problemAnswer(error, { id, url: request.url ?? '' }, log);
+    const headers = ['weir-request-id', id, 'content-length', String(Buffer.byteLength(problem.body))];
+    for (const name in problem.headers) headers.push(name, problem.headers[name] ?? '');
+    if (error.retryAfter === undefined && error.status === 503) headers.push('retry-after', '1');
     show(headers, shown, clock());
-    for (let i = 0; i < headers.length; i += 2) void reply.header(headers[i] ?? '', headers[i + 1]);
-    if (error.retryAfter === undefined && error.status === 503) void reply.header('retry-after', '1');
-    sendProblem(reply, request, error, log);
+    response.writeHead(error.status, headers);
+    response.end(problem.body);
     metrics.calls.inc(shown.endpoint, error.status, '');
   }
 }
+
+const NO_QUERY: Query = {};
 
 /**
  * What is ready in one turn of the event loop goes out together at its end: each write wakes whoever reads it, and those who are awake already
@@ -79,24 +118,23 @@ class Outbox {
   };
 }
 
-function tokenOf(request: FastifyRequest): string | undefined {
-  assertOneAuthorization(request as WeirRequest);
+function tokenOf(request: IncomingMessage): string | undefined {
+  assertOneAuthorization({ raw: request });
   const key = request.headers['x-api-key'];
   return request.headers.authorization ?? (typeof key === 'string' ? key : undefined);
 }
 
-function read(catalog: Catalog, request: FastifyRequest, reply: FastifyReply): CallRequest {
-  const { headers } = request;
+function read({ id, request: { headers }, response }: Exchange, catalog: Catalog, path: string, query: Query): CallRequest {
   return {
-    requestId: request.id as RequestId,
+    requestId: id,
     catalog,
-    path: `/${(request.params as { '*': string })['*']}`,
-    query: request.query as Query,
+    path,
+    query,
     maxAgeMs: secondsOf('Weir-Max-Age', headers['weir-max-age']),
     maxWaitMs: secondsOf('Weir-Max-Wait', headers['weir-max-wait']) ?? 0,
     ticket: readTicket(headers['weir-ticket']),
     priority: priorityOf(headers['weir-priority']),
-    gone: () => goneSignal(reply),
+    gone: () => goneSignal(response),
     idempotencyKey: idempotencyKeyOf(headers['idempotency-key']),
     timeoutMs: secondsOf('Weir-Timeout', headers['weir-timeout']),
   };
@@ -112,10 +150,10 @@ function priorityOf(header: string | string[] | undefined): Priority | undefined
 const PRIORITIES = ['interactive', 'batch'] as const;
 
 /** Made for a caller that is held, and for no other: a listener on each answer would cost every call. */
-function goneSignal({ raw }: FastifyReply): AbortSignal {
+function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  if (raw.destroyed) gone.abort();
-  else raw.once('close', () => gone.abort());
+  if (response.destroyed) gone.abort();
+  else response.once('close', () => gone.abort());
   return gone.signal;
 }
 
