@@ -70,7 +70,12 @@ export function createUpstream({ url, connectTimeoutMs, timeoutMs, connections, 
     send: (request) =>
       new Promise<Reply>((resolve) => {
         const text = textOf(request);
-        if (text === undefined) return resolve({ is: 'not-sent', why: 'a line break or another character that a request cannot have', timedOut: false });
+        if (text === undefined)
+          return resolve({
+            is: 'not-sent',
+            why: 'a line break or another character that a request cannot have',
+            timedOut: false,
+          });
         pool.take(new Exchange(text, maxBodyBytes, deadlines, request.withinMs, resolve));
       }),
     close: () => pool.close(),

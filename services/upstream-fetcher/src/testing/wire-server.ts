@@ -21,7 +21,11 @@ export interface WireServer {
 }
 
 /** A server that says what a spec has it say, right or wrong. */
-export async function wireServer(answer: (request: WireRequest) => void, host = '127.0.0.1', server: Server = createServer()): Promise<WireServer> {
+export async function wireServer(
+  answer: (request: WireRequest) => void,
+  host = '127.0.0.1',
+  server: Server = createServer(),
+): Promise<WireServer> {
   const seen: string[] = [];
   const open = new Set<Socket>();
   let made = 0;

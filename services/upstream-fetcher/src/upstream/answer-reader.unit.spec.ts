@@ -22,17 +22,37 @@ const OK = 'HTTP/1.1 200 OK';
 
 describe('an answer on the wire', () => {
   const answers: [string, string, Partial<Omit<WireAnswer, 'body'>> & { body: string; ended?: boolean }][] = [
-    ['with a length', wire(OK, 'Content-Type: text/plain', 'Content-Length: 5', '', 'hello'), { body: 'hello', headers: { 'content-type': 'text/plain', 'content-length': '5' } }],
+    [
+      'with a length',
+      wire(OK, 'Content-Type: text/plain', 'Content-Length: 5', '', 'hello'),
+      { body: 'hello', headers: { 'content-type': 'text/plain', 'content-length': '5' } },
+    ],
     ['without a body', wire(OK, 'content-length:0', '', ''), { body: '' }],
     ['in chunks', wire(OK, 'Transfer-Encoding: Chunked', '', '3;ext="a b"', 'hel', '002 ', 'lo', '0', '', ''), { body: 'hello' }],
-    ['in chunks that look like answers', wire(OK, 'transfer-encoding: chunked', '', '10', 'HTTP/1.1 200 OK\n', '2', '\r\n', '0', '', ''), { body: 'HTTP/1.1 200 OK\n\r\n' }],
-    ['with trailers', wire(OK, 'transfer-encoding: chunked', '', '1', 'x', '00', 'Content-Length: 9', 'x-end: yes', '', ''), { body: 'x', headers: { 'transfer-encoding': 'chunked' } }],
+    [
+      'in chunks that look like answers',
+      wire(OK, 'transfer-encoding: chunked', '', '10', 'HTTP/1.1 200 OK\n', '2', '\r\n', '0', '', ''),
+      { body: 'HTTP/1.1 200 OK\n\r\n' },
+    ],
+    [
+      'with trailers',
+      wire(OK, 'transfer-encoding: chunked', '', '1', 'x', '00', 'Content-Length: 9', 'x-end: yes', '', ''),
+      { body: 'x', headers: { 'transfer-encoding': 'chunked' } },
+    ],
     ['until the end', wire(OK, '', 'hello'), { body: 'hello', idleMs: 0, ended: true }],
-    ['after early hints', wire('HTTP/1.1 100 Continue', '', 'HTTP/1.1 103 Early Hints', 'link: </a>', '', OK, 'content-length: 2', '', 'ok'), { body: 'ok' }],
+    [
+      'after early hints',
+      wire('HTTP/1.1 100 Continue', '', 'HTTP/1.1 103 Early Hints', 'link: </a>', '', OK, 'content-length: 2', '', 'ok'),
+      { body: 'ok' },
+    ],
     ['of no content', wire('HTTP/1.1 204 No Content', '', ''), { status: 204, body: '', idleMs: 4_000 }],
     ['without a reason', wire('HTTP/1.1 404', 'content-length: 1', '', '!'), { status: 404, body: '!' }],
     ['of the old kind', wire('HTTP/1.0 200 OK', 'content-length: 2', '', 'ok'), { body: 'ok', idleMs: 0 }],
-    ['with a header twice', wire(OK, 'a: 1', 'A:\t2 \t', 'content-length: 0', '', ''), { body: '', headers: { a: '1, 2', 'content-length': '0' } }],
+    [
+      'with a header twice',
+      wire(OK, 'a: 1', 'A:\t2 \t', 'content-length: 0', '', ''),
+      { body: '', headers: { a: '1, 2', 'content-length': '0' } },
+    ],
     ['with names that objects have', wire(OK, '__proto__: 1', 'constructor: 2', 'content-length: 0', '', ''), { body: '' }],
   ];
 
@@ -41,7 +61,8 @@ describe('an answer on the wire', () => {
     const meant = read([raw], { ended: ended === true });
     expect(meant).toMatchObject(rest);
     expect(meant?.body.toString('latin1')).toBe(body);
-    for (let i = 1; i < raw.length; i++) expect(read([raw.subarray(0, i), raw.subarray(i)], { ended: ended === true })).toEqual(meant);
+    for (let i = 1; i < raw.length; i++)
+      expect(read([raw.subarray(0, i), raw.subarray(i)], { ended: ended === true })).toEqual(meant);
     expect(read(bytewise(raw), { ended: ended === true })).toEqual(meant);
   });
 
@@ -60,12 +81,17 @@ describe('an answer on the wire', () => {
         const body = Buffer.concat(chunks);
         const ended = framing === 'end';
         const framed = ended ? [] : framing === 'length' ? [`content-length: ${body.length}`] : ['transfer-encoding: chunked'];
-        const head = latin(wire(`HTTP/1.1 ${status} Reason`, ...headers.map(([one, its]) => `${one}: ${its}`), ...framed, '', ''));
+        const head = latin(
+          wire(`HTTP/1.1 ${status} Reason`, ...headers.map(([one, its]) => `${one}: ${its}`), ...framed, '', ''),
+        );
         const packed = chunks.flatMap((chunk) => [latin(`${chunk.length.toString(16)}\r\n`), Buffer.from(chunk), latin('\r\n')]);
         const raw = Buffer.concat([head, ...(framing === 'chunks' ? [...packed, latin('0\r\n\r\n')] : [body])]);
         const at = [0, ...cuts.map((cut) => Math.min(cut, raw.length)).toSorted((a, b) => a - b), raw.length];
         const pieces = at.slice(1).map((end, i) => raw.subarray(at[i], end));
-        const got = read(pieces.filter(({ length }) => length > 0), { ended });
+        const got = read(
+          pieces.filter(({ length }) => length > 0),
+          { ended },
+        );
         expect(got?.status).toBe(status);
         expect(got?.body.equals(body)).toBe(true);
         for (const [one, its] of headers) expect(got?.headers[one.toLowerCase()]).toBe(its);
@@ -147,7 +173,9 @@ describe('an answer on the wire', () => {
   });
 
   it('may be as large as it may be', () => {
-    expect(read([latin(wire(OK, 'content-length: 10', '', '1234567890'))], { maxBodyBytes: 10 })?.body.toString()).toBe('1234567890');
+    expect(read([latin(wire(OK, 'content-length: 10', '', '1234567890'))], { maxBodyBytes: 10 })?.body.toString()).toBe(
+      '1234567890',
+    );
     expect(read([latin(wire(OK, '', '1234567890'))], { maxBodyBytes: 10, ended: true })?.body.toString()).toBe('1234567890');
   });
 

@@ -22,7 +22,8 @@ describe('connections to the upstream', () => {
     closing.unshift(upstream.close);
     return upstream;
   }
-  const get = (upstream: Upstream, path: string, withinMs?: number): Promise<Reply> => upstream.send({ path, headers: ['accept', 'x/y'], withinMs });
+  const get = (upstream: Upstream, path: string, withinMs?: number): Promise<Reply> =>
+    upstream.send({ path, headers: ['accept', 'x/y'], withinMs });
   /** What was received, or what came of it else. */
   const saidTo = (reply: Reply): string => (reply.is === 'received' ? reply.body.toString() : reply.is);
   const echo = ({ socket, path }: WireRequest): void => void socket.write(whole(path));
@@ -34,9 +35,19 @@ describe('connections to the upstream', () => {
       echo(request);
     });
     const upstream = upstreamAt(`${server.url}/v1/`);
-    await upstream.send({ path: '/a?b=%20c', headers: ['x-api-key', 's3cret', 'accept', 'application/json'], withinMs: undefined });
+    await upstream.send({
+      path: '/a?b=%20c',
+      headers: ['x-api-key', 's3cret', 'accept', 'application/json'],
+      withinMs: undefined,
+    });
     const host = `127.0.0.1:${server.port}`;
-    expect(head.split('\r\n')).toEqual(['GET /v1/a?b=%20c HTTP/1.1', `host: ${host}`, 'connection: keep-alive', 'x-api-key: s3cret', 'accept: application/json']);
+    expect(head.split('\r\n')).toEqual([
+      'GET /v1/a?b=%20c HTTP/1.1',
+      `host: ${host}`,
+      'connection: keep-alive',
+      'x-api-key: s3cret',
+      'accept: application/json',
+    ]);
   });
 
   it('name an IPv6 host as a URL does', async () => {
@@ -149,11 +160,19 @@ describe('connections to the upstream', () => {
     ['amid a head', 'cut', ({ socket }) => void socket.end(`${head}content-le`)],
     ['amid a body', 'cut', ({ socket }) => void socket.end(`${head}content-length: 9\r\n\r\nhalf`)],
     ['amid chunks', 'cut', ({ socket }) => void socket.end(`${head}transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n`)],
-    ['by force where its end is the end of the body', 'cut', ({ socket }) => void socket.write(`${head}\r\nhalf`, () => socket.resetAndDestroy())],
+    [
+      'by force where its end is the end of the body',
+      'cut',
+      ({ socket }) => void socket.write(`${head}\r\nhalf`, () => socket.resetAndDestroy()),
+    ],
     ['where its end is the end of the body', 'received', ({ socket }) => void socket.end(`${head}\r\nall`)],
-    ['after an answer', 'received', ({ socket }) => void socket.end(whole('all'))],
+    ['after an answer', 'received', ({ socket }) => void socket.end(whole('all', 'connection: close'))],
     ['after no HTTP', 'cut', ({ socket }) => void socket.end('SSH-2.0-x\r\n\r\n')],
-    ['after an answer of two lengths', 'cut', ({ socket }) => void socket.write(`${head}content-length: 1\r\ncontent-length: 2\r\n\r\nab`)],
+    [
+      'after an answer of two lengths',
+      'cut',
+      ({ socket }) => void socket.write(`${head}content-length: 1\r\ncontent-length: 2\r\n\r\nab`),
+    ],
   ])('that are cut %s make it "%s", and the calls after it are answered', async (_, is, first) => {
     const server = await serve((request) => (request.connection === 1 ? first(request) : echo(request)));
     const upstream = upstreamAt(server.url, { connections: 1 });
