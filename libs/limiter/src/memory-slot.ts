@@ -41,6 +41,8 @@ export interface Slot {
   readonly takes: Map<string, Held>;
   /** Those that were closed a moment ago, and until when that is remembered; in the order of their closing. */
   readonly closed: Map<string, number>;
+  /** Of all that were ever closed the last in the order of names: these mostly begin with their time, so that a new one is looked for nowhere. */
+  lastClosed: string;
   /** Before that none of them is to be forgotten. */
   forgetMicros: number;
   /** What refused calls have left behind for the one that brings the ticket. */
@@ -58,6 +60,7 @@ export const emptySlot = (): Slot => ({
   leases: new Map(),
   takes: new Map(),
   closed: new Map(),
+  lastClosed: '',
   forgetMicros: 0,
   kept: new Map(),
   keepUntilMicros: 0,
@@ -137,7 +140,8 @@ export function remembered(slot: Slot, member: string, nowMicros: number): Held 
   return held !== undefined && held.untilMicros > nowMicros ? held : undefined;
 }
 
-export const wasClosed = ({ closed }: Slot, member: string, nowMicros: number): boolean => (closed.get(member) ?? 0) > nowMicros;
+export const wasClosed = ({ closed, lastClosed }: Slot, member: string, nowMicros: number): boolean =>
+  member <= lastClosed && (closed.get(member) ?? 0) > nowMicros;
 
 /** Until the upstream may be asked again. */
 export const pausedMicros = ({ pausedUntilMicros = 0 }: Slot, nowMicros: number): number => Math.max(0, pausedUntilMicros - nowMicros);
@@ -166,8 +170,10 @@ export function close(slot: Slot, member: string, cost: number | undefined, nowM
 }
 
 /** It is closed, and its place among the calls in flight is free. */
-function leave({ takes, closed, leases }: Slot, member: string, { untilMicros, leaseMicros }: Held, nowMicros: number): void {
+function leave(slot: Slot, member: string, { untilMicros, leaseMicros }: Held, nowMicros: number): void {
+  const { takes, closed, leases } = slot;
   takes.delete(member);
+  if (member > slot.lastClosed) slot.lastClosed = member;
   closed.set(member, closedUntilMicros(untilMicros, nowMicros));
   if (leaseMicros === undefined) return;
   const others = (leases.get(leaseMicros) ?? 0) - 1;

@@ -11,6 +11,7 @@ export { assertListenable } from './listening';
 export { limiterSettings, openLimiterStore, openRedis, type LimiterConfig } from './limiter-store';
 export { Describes, openApiDocument, type RouteDocs } from './openapi';
 export { decodeCursor, encodeCursor, listed, page, parse, type Listed, type Page } from './parse';
+export { Durations } from './durations';
 export { ProblemFilter, problemAnswer, sendProblem, toAppError, toProblem, type Problem } from './problem';
 export { By, Command, IfMatch, Tenant, principalOf, tenantOf, type WeirRequest } from './request';
 export { runMain, runService, startService } from './run-service';

@@ -1,11 +1,12 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Durations } from '@weir/service-host';
+import { Counter, Gauge, type Registry } from 'prom-client';
 
 export interface FetcherMetrics {
   readonly calls: CallCount;
-  readonly upstream: Histogram<'endpoint'>;
+  readonly upstream: Durations<'endpoint'>;
   /** How many, by what came of them. */
   readonly attempts: Map<string, number>;
-  readonly holds: Histogram;
+  readonly holds: Durations;
   readonly drift: Counter<'endpoint'>;
 }
 
@@ -75,12 +76,12 @@ export function createMetrics(registry: Registry, gauges: { waiting: () => numbe
   return {
     calls,
     attempts,
-    upstream: new Histogram({
+    upstream: new Durations({
       name: 'weir_upstream_seconds',
       help: 'Time of an attempt at the upstream',
-      labelNames: ['endpoint'],
+      label: 'endpoint',
       buckets: [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10],
-      registers,
+      registry,
     }),
     drift: new Counter({
       name: 'weir_catalog_drift_total',
@@ -88,11 +89,11 @@ export function createMetrics(registry: Registry, gauges: { waiting: () => numbe
       labelNames: ['endpoint'],
       registers,
     }),
-    holds: new Histogram({
+    holds: new Durations({
       name: 'weir_hold_seconds',
       help: 'How long a call waited until the bus had its hold',
       buckets: [0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
-      registers,
+      registry,
     }),
   };
 }

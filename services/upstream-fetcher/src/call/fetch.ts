@@ -126,7 +126,7 @@ export function createFetch(parts: FetchParts): (call: AdmittedCall) => Promise<
         'gzip',
       ],
     });
-    metrics.upstream.observe({ endpoint: call.endpoint.id }, (performance.now() - begun) / 1_000);
+    metrics.upstream.observe((performance.now() - begun) / 1_000, call.endpoint.id);
     // whatever else came of it, the upstream may have been asked
     if (reply.is !== 'not-sent') call.sent = true;
     // 9 settle

@@ -1,9 +1,9 @@
 import { kafkaBus, type Bus } from '@weir/bus';
 import { TOPICS } from '@weir/contracts';
-import { commonSettings, createLogger, createProcess, createRuntime, parseSettings, startHost } from '@weir/service-host';
+import { commonSettings, createLogger, createProcess, createRuntime, parseSettings, startHost, type Durations } from '@weir/service-host';
 import { createPool } from '@weir/tenancy';
 import { definition } from '@weir/upstream-fetcher';
-import type { Histogram, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { sinkBus } from './sink-bus';
 import { world } from './states';
 
@@ -66,7 +66,7 @@ async function main(options: WeirOptions): Promise<void> {
 }
 
 async function figures(metrics: Registry): Promise<WeirFigures> {
-  const holds = metrics.getSingleMetric('weir_hold_seconds') as Histogram;
+  const holds = metrics.getSingleMetric('weir_hold_seconds') as unknown as Durations;
   const { values } = await holds.get();
   holds.reset();
   const buckets = values.flatMap(({ metricName, labels, value }) => (metricName === 'weir_hold_seconds_bucket' ? [{ le: Number(labels['le'] === '+Inf' ? Infinity : labels['le']), count: value }] : []));
