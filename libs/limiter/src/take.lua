@@ -41,7 +41,7 @@ local function take_spec(words)
     spec[n] = rule
   end
   spec.count, spec.wanted, spec.taken = n, #wanted > 0 and wanted or nil, taken
-  if words[1] == 'take' and #wanted == 0 and not spec.shadow and (n == 1 or n == 2 and spec.slots) then
+  if words[1] == 'take' and #wanted == 0 and not spec.shadow and spec[1].kind == BUCKET and (n == 1 or n == 2 and spec.slots) then
     spec.plain = take_text({ until_ = spec.remember, open = true, cost = spec.cost, lease = spec.slots and spec.lease or 0, calls = spec.calls, fields = taken })
   end
   return spec
