@@ -1,7 +1,6 @@
-export { failoverStore, type FailoverOptions, type FailoverStore } from './away/failover-store';
+export { failoverStore } from './away/failover-store';
 export { createAdmission, type Admissions, type KeyStep, type Pass } from './admission';
 export { rateLimitHeaders, retryAfterSeconds } from './headers';
-export { localShare } from './local-share';
 export { memoryLimiterStore } from './memory-store';
 export {
   type Admission,
@@ -29,4 +28,4 @@ export {
 export { redisLimiterStore } from './redis-store';
 export { budgetLimits, ledgerOf, tightestBudgets } from './budgets';
 export { activeOverrides, names, overrideOf } from './overrides';
-export { NO_BUCKET, keyLimits, shadowOf, tenantPolicies, type TenantPolicies, type TenantPolicy } from './tenant-limits';
+export { keyLimits, shadowOf, tenantPolicies, type TenantPolicies } from './tenant-limits';

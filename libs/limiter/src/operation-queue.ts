@@ -32,11 +32,11 @@ export function operationQueue(options: OperationQueue): <T>(operation: Operatio
     const bySlot = Map.groupBy(some, ({ operation }) => operation.slot);
     try {
       const answers = await run(options, bySlot);
-      underWay -= some.length;
       for (const ofSlot of bySlot.values()) for (const { operation, settle } of ofSlot) settle(operation.read(answers));
     } catch (error) {
-      underWay -= some.length;
       for (const { reject } of some) reject(error);
+    } finally {
+      underWay -= some.length;
     }
   }
 

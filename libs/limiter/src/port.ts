@@ -14,7 +14,7 @@ export interface Budget {
 
 /** What a tenant may do. An absent limit does not limit. */
 export interface TenantLimits {
-  readonly bucket: Bucket;
+  readonly bucket?: Bucket | undefined;
   /** By endpoint, beside the tenant's bucket. */
   readonly endpointBuckets?: Readonly<Record<string, Bucket>> | undefined;
   /** Credits a day and a month, both in UTC. */

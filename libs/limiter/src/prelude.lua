@@ -3,6 +3,7 @@
 -- to Redis keeps all its digits; tostring() would keep 14, and a microsecond of today has 16.
 local call, num, floor, ceil, max, min = redis.call, tonumber, math.floor, math.ceil, math.max, math.min
 local pack, unpacked = struct.pack, struct.unpack
+local KEYS, ARGV = KEYS, ARGV
 local SECOND, DAY = 1000000, 86400000000
 
 local now = num(ARGV[1])

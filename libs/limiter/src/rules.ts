@@ -108,7 +108,8 @@ function rulesOf(limits: TenantLimits, endpoint: string): readonly Rule[] {
 
 function newRules(limits: TenantLimits, endpoint: string): readonly Rule[] {
   const shadow = (limit: LimitName) => limits.shadow?.includes(limit) ?? false;
-  const rules: Rule[] = [bucketRule('tenant-bucket', 'tenant', limits.bucket, shadow('tenant-bucket'))];
+  const rules: Rule[] = [];
+  if (limits.bucket) rules.push(bucketRule('tenant-bucket', 'tenant', limits.bucket, shadow('tenant-bucket')));
   const ofEndpoint = Object.hasOwn(limits.endpointBuckets ?? {}, endpoint)
     ? limits.endpointBuckets?.[endpoint]
     : undefined;

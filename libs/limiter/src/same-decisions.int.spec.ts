@@ -30,7 +30,7 @@ const tenantTake = fc.record({
   endpoint: fc.constantFrom('posts', 'userid'),
   cost: amount,
   limits: fc.record({
-    bucket,
+    bucket: fc.option(bucket, { freq: 8, nil: undefined }),
     endpointBuckets: maybe(fc.record({ posts: bucket })),
     dailyCredits: maybe(amount),
     monthlyCredits: maybe(amount),

@@ -7,6 +7,7 @@ end
 
 -- A field of :more: text, or false.
 local function field(name)
+  fields = fields or {}
   local value = fields[name]
   if value == nil then
     value = call('HGET', base .. ':more', name)
@@ -15,16 +16,21 @@ local function field(name)
   return value
 end
 local function set_field(name, value, until_)
+  fields, changes = fields or {}, changes or {}
   fields[name] = value
-  changes = changes or {}
   changes[name] = value
   dirty = true
   if until_ > more_need then more_need = until_ end
 end
 
 -- Leases, by their ends: few different ones, and nearly each that is lent is one of the last.
+local function read_leases() leases = leases or call('HGET', base, LEASES_FIELD) or '' end
+local function set_leases(text)
+  leases, leases_changed, dirty = text, true, true
+end
 local function first_lease() first_end = #leases > 0 and unpacked('<d', leases) or last_count > 0 and last_end or 0 end
 local function end_leases()
+  read_leases()
   local at = 1
   while at < #leases do
     local finish, count = unpacked(LEASE, leases, at)
@@ -32,12 +38,13 @@ local function end_leases()
     in_flight = in_flight - count
     at = at + LEASE_BYTES
   end
-  leases = leases:sub(at)
+  leases, leases_changed = leases:sub(at), true
   if last_end <= now then in_flight, last_count = in_flight - last_count, 0 end
   first_lease()
 end
 -- Of those before the last: so many more, or fewer, that end then. Answers how many; one that is not there is not given back.
 local function change_leases(until_, number)
+  read_leases()
   local at, finish, count = 1, nil, nil
   while at < #leases do
     finish, count = unpacked(LEASE, leases, at)
@@ -47,15 +54,18 @@ local function change_leases(until_, number)
   local same = finish == until_
   local after = (same and count or 0) + number
   if after < 0 then return 0 end
-  leases = leases:sub(1, at - 1) .. (after > 0 and pack(LEASE, until_, after) or '') .. leases:sub(same and at + LEASE_BYTES or at)
+  set_leases(leases:sub(1, at - 1) .. (after > 0 and pack(LEASE, until_, after) or '') .. leases:sub(same and at + LEASE_BYTES or at))
   return number
 end
 local function lend(until_)
   in_flight = in_flight + 1
-  if last_count == 0 or until_ == last_end then
-    last_end, last_count = until_, last_count + 1
+  if until_ == last_end then
+    last_count = last_count + 1
   elseif until_ > last_end then
-    leases = leases .. pack(LEASE, last_end, last_count)
+    if last_count > 0 then
+      read_leases()
+      set_leases(leases .. pack(LEASE, last_end, last_count))
+    end
     last_end, last_count = until_, 1
   else
     change_leases(until_, 1)
@@ -65,6 +75,7 @@ local function lend(until_)
 end
 local function give_lease_back(until_)
   dirty = true
+  read_leases()
   if until_ == last_end and last_count > 0 then
     last_count, in_flight = last_count - 1, in_flight - 1
   else
@@ -74,6 +85,7 @@ local function give_lease_back(until_)
 end
 -- When so many of the leases have ended.
 local function lease_end(nth)
+  read_leases()
   local ended = 0
   for at = 1, #leases, LEASE_BYTES do
     local finish, count = unpacked(LEASE, leases, at)
@@ -93,17 +105,16 @@ local function open_slot(name, wanted)
   base = name
   local main = call('HGET', name, MAIN_FIELD)
   if main then
-    local at
-    expires, more_expires, takes_until, before_until, kept_next, debt, since, rate, in_flight, first_end, last_end, last_count, takes_last, before_last, at =
+    expires, more_expires, takes_until, before_until, kept_next, debt, since, rate, in_flight, first_end, last_end, last_count, takes_last, before_last =
       unpacked(MAIN, main)
-    leases = at > #main and '' or main:sub(at)
   else
     expires, more_expires, takes_until, before_until, kept_next = 0, 0, 0, 0, 0
     debt, since, rate, in_flight, first_end, last_end, last_count = 0, 0, 0, 0, 0, 0, 0
-    takes_last, before_last, leases = '', '', ''
+    takes_last, before_last = '', ''
   end
-  dirty, need, more_need, fields, changes, first_name, written = false, 0, 0, {}, nil, nil, nil
+  dirty, need, more_need, fields, changes, first_name, written, leases, leases_changed = false, 0, 0, nil, nil, nil, nil, nil, false
   if wanted then
+    fields = {}
     local stored = call('HMGET', name .. ':more', unpack(wanted))
     for i = 1, #wanted do fields[wanted[i]] = stored[i] end
   end
@@ -129,7 +140,7 @@ local function close_slot()
   if renew then expires = need + SPARE end
   local main = pack(MAIN, expires, more_expires, takes_until, before_until, kept_next, debt, since, rate, in_flight, first_end, last_end, last_count,
     #takes_last, takes_last, #before_last, before_last)
-  if leases ~= '' then main = main .. leases end
+  if leases_changed then call('HSET', base, LEASES_FIELD, leases) end
   if written then
     call('HSET', base, MAIN_FIELD, main, first_name, first_text, unpack(written))
   elseif first_name then

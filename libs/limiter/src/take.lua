@@ -41,7 +41,7 @@ local function take_spec(words)
     spec[n] = rule
   end
   spec.count, spec.wanted, spec.taken = n, #wanted > 0 and wanted or nil, taken
-  if words[1] == 'take' and #wanted == 0 and not spec.shadow and (n == 1 or n == 2 and spec.slots) then
+  if words[1] == 'take' and #wanted == 0 and not spec.shadow and spec[1].kind == BUCKET and (n == 1 or n == 2 and spec.slots) then
     spec.plain = take_text({ until_ = spec.remember, open = true, cost = spec.cost, lease = spec.slots and spec.lease or 0, calls = spec.calls, fields = taken })
   end
   return spec
@@ -229,21 +229,22 @@ end
 -- What a plan without quotas makes of a call that is admitted: only the slot's own bucket, and calls in flight. The same as step does, of which most is about
 -- other things. Answers whether it was that.
 local function plain_step(spec, name)
-  local cost, every, left = spec[1].cost, spec[1].every, 0
+  local bucket, slots, left = spec[1], spec[2], 0
   if debt > 0 then
-    if rate ~= every or since > now or debt > spec[1].full then return false end
+    if rate ~= bucket.every or since > now or debt > bucket.full then return false end
     left = debt - (now - since) * 1000
     if left < 0 then left = 0 end
   end
-  local slots = spec[2]
-  if left + cost > spec[1].full or slots and in_flight >= slots.limit or not write_new_take(name, spec.plain, spec.remember) then return false end
-  debt, since, rate = left + cost, now, every
-  needed_until(now + debt / 1000)
-  say(0)
-  say(debt)
+  left = left + bucket.cost
+  if left > bucket.full or slots and in_flight >= slots.limit or not write_new_take(name, spec.plain, spec.remember) then return false end
+  debt, since, rate = left, now, bucket.every
+  if now + left / 1000 > need then need = now + left / 1000 end
+  answers[said + 1], answers[said + 2] = 0, left
+  said = said + 2
   if slots then
     lend(spec.lease)
-    say(in_flight)
+    said = said + 1
+    answers[said] = in_flight
   end
   return true
 end

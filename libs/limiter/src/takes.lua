@@ -48,6 +48,7 @@ local function begin_takes()
     call('RENAME', base, base .. ':before')
     expire(base .. ':before', takes_until + SPARE)
     before_until, before_last = takes_until, takes_last
+    leases, leases_changed = leases or call('HGET', base .. ':before', LEASES_FIELD) or '', true
   end
   call('HSET', base, NO_NAME, PADDING)
   takes_until, takes_last, expires = 0, '', 0
@@ -62,9 +63,9 @@ local function write_take(name, text, until_, beginning)
     written[count + 1], written[count + 2] = name, text
   end
   if until_ > takes_until then takes_until = until_ end
+  if until_ > need then need = until_ end
   if beginning > takes_last then takes_last = beginning end
   dirty = true
-  if until_ > need then need = until_ end
 end
 local function stored_take(name, beginning)
   if beginning <= takes_last then

@@ -3,7 +3,7 @@ import { activeOverrides, names, overrideOf } from './overrides';
 import type { Bucket, KeyLimits, TenantLimits } from './port';
 import { MAX_CAPACITY, MAX_CREDITS, MAX_FILL_SECONDS } from './rules';
 
-export interface TenantPolicy {
+interface TenantPolicy {
   readonly terms: PlanTerms;
   /** Those of the tenant, expired ones among them. */
   readonly overrides: readonly LimitOverride[];
@@ -32,9 +32,6 @@ const SHADOWED: TenantLimits['shadow'] = ['tenant-bucket', 'endpoint-bucket', 'd
 
 /** Where a project's limits of the shadow are counted: beside its own, so that the two never meet. */
 export const shadowOf = (project: string): string => `${project}~shadow`;
-
-/** Stands where a bucket must be and none shall limit: more than one process can take. */
-export const NO_BUCKET: Bucket = { capacity: MAX_CAPACITY, refillPerSecond: 1e9 };
 
 /**
  * What a tenant may do: its plan's terms under the overrides that have not expired. Pure, so that whoever decides and whoever
@@ -76,7 +73,7 @@ export function tenantPolicies({ terms, overrides, endpoints, leaseMs, now }: Te
     concurrency: number('concurrency', terms.concurrency, MAX_CAPACITY),
   };
   const limits = (side: keyof Pair<unknown>): TenantLimits => ({
-    bucket: all.bucket[side] ?? NO_BUCKET,
+    bucket: all.bucket[side],
     endpointBuckets: Object.fromEntries(buckets.flatMap((one) => (one[side] ? [[one.endpoint, one[side]]] : []))),
     dailyCredits: all.dailyCredits[side],
     monthlyCredits: all.monthlyCredits[side],

@@ -1,7 +1,7 @@
 import type { LimitOverride, PlanTerms } from '@weir/contracts';
 import { memoryLimiterStore } from './memory-store';
 import { NOON, keyTake, tenantTake } from './samples';
-import { NO_BUCKET, keyLimits, tenantPolicies } from './tenant-limits';
+import { keyLimits, tenantPolicies } from './tenant-limits';
 
 const terms = {
   dailyCredits: 5_000,
@@ -87,7 +87,7 @@ describe("a tenant's limits", () => {
     expect(policies([]).shadow).toBeUndefined();
     expect(policies([shadow])).toMatchObject({
       enforced: { dailyCredits: 5_000, bucket: terms.bucket },
-      shadow: { dailyCredits: 1, bucket: NO_BUCKET, endpointBuckets: {}, concurrency: undefined },
+      shadow: { dailyCredits: 1, bucket: undefined, endpointBuckets: {}, concurrency: undefined },
     });
     expect(policies([shadow, override({ limit: 4 })])).toMatchObject({ enforced: { dailyCredits: 4 }, shadow: { dailyCredits: 1 } });
   });
@@ -95,7 +95,7 @@ describe("a tenant's limits", () => {
   it('are out of force, and decide in the shadow, under a shadow override without a limit of its own', () => {
     const { enforced, shadow } = policies([override({ name: '*', limit: null, shadow: true }), override({ limit: 4 })]);
     expect(enforced).toEqual({
-      bucket: NO_BUCKET,
+      bucket: undefined,
       endpointBuckets: {},
       dailyCredits: undefined,
       monthlyCredits: undefined,

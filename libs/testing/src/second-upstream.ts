@@ -28,6 +28,7 @@ const QUOTES = {
       summary: 'Trades of one share, by pages.',
       parameters: [symbol, { name: 'after', type: 'integer', required: false, minimum: 0, maximum: 1_000_000, default: 0, personal: false }],
       credits: 2,
+      usualCron: '15 6 * * 1-5',
       paging: { scheme: 'cursor', parameter: 'after', field: 'last', hasMoreField: 'more', itemsField: 'trades' },
       shape: { trades: 'array', last: 'integer', more: 'boolean' },
     },

@@ -60,6 +60,8 @@ export interface Endpoint {
   readonly shape: readonly Field[];
   /** Undefined: beyond its shape nothing is known of an answer. */
   readonly known: KnownShape | undefined;
+  /** When a refresh schedule comes that says nothing else; five fields of cron. */
+  readonly usualCron: string | undefined;
   readonly needsScope: string | undefined;
   readonly proves: { readonly scope: string; readonly fields: readonly string[] } | undefined;
   /** Names of the facts above that are guesses: `credits`, `parameters.userid`, or `endpoint` for its very existence. */
@@ -145,6 +147,7 @@ function resolveEndpoint(doc: EndpointDocument, scopes: readonly string[], perso
     persons,
     shape: Object.entries(doc.shape).map(([path, kind]) => compileField(path, kind)),
     known: doc.known && compileKnown({ ...doc.shape, ...doc.known.always }, doc.known.sometimes),
+    usualCron: doc.usualCron,
     needsScope,
     proves: doc.proves,
     assumed: guesses.names,

@@ -25,6 +25,7 @@ export interface EndpointDescription {
   readonly paging: Paging;
   readonly personal: readonly string[];
   readonly requiredFields: Readonly<Record<string, string>>;
+  readonly usualCron?: string;
   readonly needsScope?: string;
   readonly proves?: { readonly scope: string; readonly fields: readonly string[] };
   readonly assumed: readonly string[];
@@ -41,13 +42,14 @@ export const describe = (catalog: Catalog): CatalogDescription => ({
 });
 
 function describeEndpoint(basePath: string, endpoint: Endpoint): EndpointDescription {
-  const { snapshotLifetimeSeconds, needsScope, proves, parameters, shape, known: _known, persons: _persons, path, ...plain } = endpoint;
+  const { snapshotLifetimeSeconds, usualCron, needsScope, proves, parameters, shape, known: _known, persons: _persons, path, ...plain } = endpoint;
   return {
     ...plain,
     path: `${basePath}${path}`,
     parameters: parameters.map((p) => p.declared),
     requiredFields: Object.fromEntries(shape.map((field) => [field.path, field.kind])),
     ...(snapshotLifetimeSeconds === undefined ? {} : { snapshotLifetimeSeconds }),
+    ...(usualCron === undefined ? {} : { usualCron }),
     ...(needsScope === undefined ? {} : { needsScope }),
     ...(proves === undefined ? {} : { proves }),
   };

@@ -81,6 +81,8 @@ const endpoint = z.strictObject({
   shape: z.record(fieldPath, fieldKind),
   /** What else answers are known to hold, always and sometimes. One that differs is passed on, and told: the contract drifts. */
   known: z.strictObject({ always: z.record(fieldPath, fieldKind), sometimes: z.record(fieldPath, fieldKind) }).optional(),
+  /** When a refresh schedule comes that says nothing else: five fields of cron, UTC; absent: it has to say. */
+  usualCron: z.string().regex(/^\S+( \S+){4}$/).optional(),
   needsScope: stated(slug).optional(),
   /** An answer with all of `fields` shows that the key has `scope`. */
   proves: z.strictObject({ scope: slug, fields: z.array(fieldPath).min(1) }).optional(),

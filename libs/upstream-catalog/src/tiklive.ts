@@ -10,6 +10,7 @@ const guess = <T>(value: T) => ({ value, assumed: true as const });
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
+const TWICE_A_WEEK = '0 4 * * 1,4';
 
 /** Pages a person can open in a browser, and the two hosts of shortened links. */
 const HOSTS = ['www.tiktok.com', 'tiktok.com', 'm.tiktok.com', 'vm.tiktok.com', 'vt.tiktok.com'];
@@ -105,6 +106,7 @@ const document: CatalogDocument = {
       ...oneCredit,
       lifetimeSeconds: 10 * MINUTE,
       snapshotLifetimeSeconds: 6 * HOUR,
+      usualCron: '0 2 * * *',
       paging: { scheme: 'none' },
       personal: [
         'user.id',
@@ -148,6 +150,7 @@ const document: CatalogDocument = {
       ...oneCredit,
       lifetimeSeconds: 5 * MINUTE,
       snapshotLifetimeSeconds: 6 * HOUR,
+      usualCron: '30 2 * * *',
       paging: guess(cursorPage('videos')),
       personal: ['videos[].title', ...people('videos').map((path) => path.replace('[].', '[].author.'))],
       shape: { videos: 'array', 'videos[].video_id': 'string', cursor: 'scalar', hasMore: 'boolean' },
@@ -161,6 +164,7 @@ const document: CatalogDocument = {
       parameters: [userid, { ...count(50), assumed: true }, time],
       ...oneCredit,
       lifetimeSeconds: guess(15 * MINUTE),
+      usualCron: TWICE_A_WEEK,
       paging: guess(followPage('followers')),
       personal: people('followers'),
       shape: { followers: 'array', 'followers[].id': 'string', time: 'scalar', hasMore: 'boolean' },
@@ -174,6 +178,7 @@ const document: CatalogDocument = {
       parameters: [userid, { ...count(50), assumed: true }, time],
       ...oneCredit,
       lifetimeSeconds: guess(15 * MINUTE),
+      usualCron: TWICE_A_WEEK,
       paging: guess(followPage('followings')),
       personal: people('followings'),
       shape: { followings: 'array', 'followings[].id': 'string', time: 'scalar', hasMore: 'boolean' },

@@ -69,6 +69,14 @@ describe('a limiter whose Redis goes away', () => {
     expect(own).toBe(40);
   });
 
+  it('leaves a tenant without a bucket without one: what does not limit is not divided', async () => {
+    replicas = 3;
+    await redis.kill();
+    await lost();
+    const answer = await tenantCall('ten_a', { limits: { bucket: undefined, concurrency: 30, leaseMs: 60_000 } });
+    expect(answer.limits.map(({ name, limit }) => [name, limit])).toEqual([['concurrency', 10]]);
+  });
+
   it('closes quotas at the last known ledger less what is taken here, and refuses whose use nobody knows (L7, M10)', async () => {
     await redis.kill();
     await lost();

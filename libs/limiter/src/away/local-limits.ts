@@ -1,5 +1,4 @@
 import { utcDay, utcMonth } from '@weir/kernel';
-import { localShare } from '../local-share';
 import type { Bucket, KeyTake, Ledger, TenantTake } from '../port';
 
 /**
@@ -10,17 +9,17 @@ import type { Bucket, KeyTake, Ledger, TenantTake } from '../port';
 export function localTenantTake(take: TenantTake, replicas: number, now: number): TenantTake {
   const { bucket, endpointBuckets, dailyCredits, monthlyCredits, budgets, concurrency, ...rest } = take.limits;
   const left = (limit: number | undefined, period: 'day' | 'month') => limit && shareOfRest(limit, counted(take.ledger, period, now), replicas);
-  const share = (whole: Bucket) => smooth(localShare({ bucket: whole, leaseMs: rest.leaseMs }, replicas).bucket);
+  const share = (whole: Bucket) => smooth(shareOfBucket(whole, replicas));
   return {
     ...take,
     limits: {
       ...rest,
-      bucket: share(bucket),
+      bucket: bucket && share(bucket),
       endpointBuckets: endpointBuckets && Object.fromEntries(Object.entries(endpointBuckets).map(([name, one]) => [name, share(one)])),
       dailyCredits: left(dailyCredits, 'day'),
       monthlyCredits: left(monthlyCredits, 'month'),
       budgets: budgets?.map(({ period, credits }) => ({ period, credits: left(credits, period) ?? credits })),
-      concurrency: localShare({ bucket, concurrency, leaseMs: rest.leaseMs }, replicas).concurrency,
+      concurrency: concurrency === undefined ? undefined : shareOfCalls(concurrency, replicas),
     },
   };
 }
@@ -28,9 +27,23 @@ export function localTenantTake(take: TenantTake, replicas: number, now: number)
 /** A shared key's limits are divided; a tenant's own key is nobody else's, and the upstream guards it. */
 export function localKeyTake(take: KeyTake, replicas: number): KeyTake {
   if (take.share === undefined) return take;
-  const { bucket, ...rest } = localShare(take.limits, replicas);
-  return { ...take, limits: { ...rest, bucket: smooth(bucket) } };
+  const { bucket, concurrency, leaseMs } = take.limits;
+  return {
+    ...take,
+    limits: {
+      bucket: smooth(shareOfBucket(bucket, replicas)),
+      concurrency: concurrency === undefined ? undefined : shareOfCalls(concurrency, replicas),
+      leaseMs,
+    },
+  };
 }
+
+/** No process is left without a call: with more processes than there are calls, that is where the bound ends. */
+const shareOfCalls = (whole: number, replicas: number): number => (whole === 0 ? 0 : Math.max(1, Math.floor(whole / replicas)));
+const shareOfBucket = ({ capacity, refillPerSecond }: Bucket, replicas: number): Bucket => ({
+  capacity: shareOfCalls(capacity, replicas),
+  refillPerSecond: refillPerSecond / replicas,
+});
 
 const smooth = ({ capacity, refillPerSecond }: Bucket): Bucket => ({
   capacity: Math.min(capacity, Math.max(1, Math.floor(refillPerSecond))),

@@ -1,7 +1,8 @@
 import type { BusRecord } from '@weir/bus';
-import { USAGE_TOPIC, type Usage } from '@weir/contracts';
+import type { Usage } from '@weir/contracts';
 import { newId, newUuid, systemClock, type TenantId } from '@weir/kernel';
 import type { PlacementKind } from '@weir/tenancy';
+import { batch } from '../testing/counting';
 import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
 import { held, served, settled } from '../testing/samples';
 import { readUsage } from './entry';
@@ -25,8 +26,8 @@ describe('recording a batch', () => {
   it.each<PlacementKind>(['schema', 'pooled'])('reads what there is of its own attempts and nothing else, however much the tenant has and before there are statistics (%s)', async (kind) => {
     const tenant = await database.newTenant(kind);
     for (let n = 0; n < 3; n++) await ledger.record(tenant, calls(tenant, 500));
-    const batch = calls(tenant, 20);
-    const [early, again] = [batch.slice(0, 30), batchOf(batch, Date.now())];
+    const records = calls(tenant, 20);
+    const [early, again] = [records.slice(0, 30), batchOf(records, Date.now())];
     await ledger.record(tenant, early);
     const read = await database.work.inTenant(tenant, async (sql) => {
       await recordUsage(sql, tenant, again);
@@ -34,8 +35,8 @@ describe('recording a batch', () => {
       return counted[0]?.read;
     });
     expect(read).toBeGreaterThanOrEqual(early.length);
-    expect(read).toBeLessThanOrEqual(batch.length);
-    expect(await rows(tenant)).toEqual({ n: 4_500 + batch.length, charged: 4_560 });
+    expect(read).toBeLessThanOrEqual(records.length);
+    expect(await rows(tenant)).toEqual({ n: 4_500 + records.length, charged: 4_560 });
   });
 
   it('refuses one that bears the id of another attempt’s record, and counts nothing of its batch: two records cannot be one', async () => {
@@ -54,7 +55,7 @@ describe('recording a batch', () => {
   });
 
   it.each(['not-a-uuid', '019AA0C4-0000-7000-8000-000000000000', '019aa0c4000070008000000000000000'])('%s is no event id: the record is refused as bad', (eventId) => {
-    const [record] = [settled({ tenantId: newId('ten') })].map((one): BusRecord => ({ topic: USAGE_TOPIC, partition: 0, offset: '0', key: 'k', value: Buffer.from(JSON.stringify({ ...one, eventId })), headers: {}, timestamp: 0 }));
+    const [record] = batch([settled({ tenantId: newId('ten'), eventId })]);
     expect(() => readUsage(record as BusRecord, '')).toThrow(expect.objectContaining({ code: 'malformed-usage', category: 'invalid' }));
   });
 });

@@ -1,73 +1,51 @@
 import type { BusRecord } from '@weir/bus';
-import { USAGE_TOPIC, type Usage } from '@weir/contracts';
+import type { Usage } from '@weir/contracts';
 import { newId, newUuid, PLATFORM, systemClock, utcDay, utcMonth, type TenantId } from '@weir/kernel';
-import { schemaOf } from '@weir/tenancy';
-import { Client as Postgres } from 'pg';
 import { closePeriod } from '../books/books';
 import { daysOf } from '../period';
 import { readStanding } from '../standing/standing';
-import { meteringDatabase, type MeteringDatabase } from '../testing/metering-database';
+import { batch, startCounting, type Counting } from '../testing/counting';
+import type { MeteringDatabase } from '../testing/metering-database';
 import { held, released, served, settled } from '../testing/samples';
 import { RollupChecks } from './checking';
 import { KeptMonths } from './kept-months';
-import { ofItself } from './on-record';
 import { UsageLedger } from './ledger';
 import { CLASSES, type MarginRow } from './margin';
-import { findDrift } from './recount';
-import { readReport, type ReportQuery, type ReportRow } from './report';
-import { UnsettledHolds } from './unsettled';
+import { ofItself } from './on-record';
+import { readReport, type ReportQuery } from './report';
 import { UsageConsumer } from './usage.consumer';
-import { UsageService } from './usage.service';
+import type { UsageService } from './usage.service';
 
 const DAY_MS = 86_400_000;
 const KEPT = new KeptMonths(systemClock, 25);
 const EVER: ReportQuery = { from: '2020-01-01', to: '2099-12-31', groupBy: [], mode: 'all' };
 
+let counting: Counting;
 let database: MeteringDatabase;
-let ledger: UsageLedger;
 let consumer: UsageConsumer;
 let usage: UsageService;
 
 beforeAll(async () => {
-  database = await meteringDatabase();
-  ledger = new UsageLedger(database.work, systemClock);
-  consumer = new UsageConsumer(ledger, KEPT);
-  usage = new UsageService(database.work);
+  counting = await startCounting();
+  ({ database, consumer, usage } = counting);
 }, 60_000);
 afterAll(() => database.drop());
 
-const batch = (records: readonly Usage[], partition = 0): BusRecord[] =>
-  records.map((record, offset) => ({
-    topic: USAGE_TOPIC,
-    partition,
-    offset: String(offset),
-    key: `${record.tenantId}/${record.requestId}`,
-    value: Buffer.from(JSON.stringify(record)),
-    headers: { 'content-type': 'application/json' },
-    timestamp: record.at,
-  }));
 const consumerAt = (time: string | number) => new UsageConsumer(new UsageLedger(database.work, () => (typeof time === 'string' ? Date.parse(time) : time)), KEPT);
 const closedMonth = async (tenant: TenantId, month: string, now: number) => {
   await database.work.inTenant(tenant, (sql) => closePeriod(sql, tenant, month, now));
   return { body: (await usage.ofTenant(tenant, { ...EVER, to: daysOf(month).before, groupBy: ['day'] })).data };
 };
 const quotaOf = (tenant: TenantId, now: number) => database.work.inTenant(tenant, (sql) => readStanding(sql, tenant, now).then(({ quota }) => quota));
-const ingest = (...records: Usage[]) => consumer.ingest(batch(records));
-const totals = async (tenant: TenantId) => (await usage.ofTenant(tenant, EVER)).totals;
-const overdue = (afterMs = -1_000) => new UnsettledHolds(database.work, ledger, afterMs, (error) => fail(error)).find();
+const ingest = (...records: Usage[]) => counting.ingest(...records);
+const totals = (tenant: TenantId) => counting.totals(tenant);
+const byKey = (tenant: TenantId) => counting.byKey(tenant);
+const saidQuota = (tenant: TenantId) => counting.saidQuota(tenant);
+const drift = (tenant: TenantId) => counting.drift(tenant);
+const overdue = () => counting.overdue();
 const fail = (error: Error): never => {
   throw error;
 };
-const byKey = async (tenant: TenantId): Promise<Omit<ReportRow, 'calls'>[]> =>
-  (await usage.ofAll({ ...EVER, groupBy: ['tenant', 'key'] })).data.filter((row) => row['tenantId'] === tenant);
-const saidQuota = async (tenant: TenantId): Promise<unknown> => {
-  const { rows } = await database.work.inTenant(tenant, (sql) =>
-    sql.query<{ body: string }>(`select body from published_states where topic = 'weir.quota.state'`),
-  );
-  return rows[0] === undefined ? undefined : JSON.parse(rows[0].body);
-};
-
-const drift = (tenant: TenantId) => database.work.inTenant(tenant, (sql) => findDrift(sql, tenant, { from: '2020-01-01', keptFrom: '2020-01-01' }));
 
 describe('counting usage', () => {
   it('M1 the same usage a hundred times, on another partition and 40 days later, is counted once', async () => {
@@ -209,104 +187,6 @@ describe('counting usage', () => {
     await ingest(settled({ tenantId: PLATFORM, purpose: 'validation', chargedCredits: 0, difference: 'validation' }));
     expect(await totals(PLATFORM)).toMatchObject({ upstreamCredits: 2, chargedCredits: 0 });
     expect(await saidQuota(PLATFORM)).toBeUndefined();
-  });
-});
-
-describe('unsettled holds', () => {
-  it('a hold that nobody settles in time counts as unsettled by its upstream credits, charged to nobody', async () => {
-    const tenantId = await database.newTenant();
-    const hold = held({ tenantId, upstreamCredits: 5, chargedCredits: 5 });
-    await ingest(hold);
-    expect(await totals(tenantId)).toMatchObject({ unsettledCredits: 0 });
-    expect(await overdue(60_000)).toBe(0);
-    expect(await overdue()).toBe(1);
-    expect(await overdue()).toBe(0);
-
-    expect(await totals(tenantId)).toEqual({ calls: 0, upstreamCredits: 0, unsettledCredits: 5, chargedCredits: 0 });
-    expect(await byKey(tenantId)).toMatchObject([{ keyId: 'key_platform', unsettledCredits: 5, chargedCredits: 0 }]);
-    expect(await usage.call(tenantId, hold.requestId)).toMatchObject({
-      unsettledCredits: 5,
-      attempts: [{ state: 'unsettled', heldCredits: 5 }],
-    });
-  });
-
-  it('a settlement that comes after all replaces it', async () => {
-    const tenantId = await database.newTenant();
-    const yesterday = Date.now() - DAY_MS;
-    const hold = held({ tenantId, upstreamCredits: 5, at: yesterday });
-    await ingest(hold);
-    await overdue();
-    await ingest(settled({ tenantId, requestId: hold.requestId, upstreamCredits: 3, chargedCredits: 3 }));
-    await ingest(hold);
-
-    expect(await totals(tenantId)).toEqual({ calls: 1, upstreamCredits: 3, unsettledCredits: 0, chargedCredits: 3 });
-    expect(await byKey(tenantId)).toMatchObject([{ upstreamCredits: 3, unsettledCredits: 0 }]);
-    expect(await drift(tenantId)).toEqual({ rows: 0, shown: [] });
-  });
-
-  it('a release after it takes the doubt away and charges nothing', async () => {
-    const tenantId = await database.newTenant();
-    const hold = held({ tenantId });
-    await ingest(hold);
-    await overdue();
-    await ingest(released({ tenantId, requestId: hold.requestId }));
-    expect(await totals(tenantId)).toEqual({ calls: 0, upstreamCredits: 0, unsettledCredits: 0, chargedCredits: 0 });
-  });
-
-  it('two jobs that find the same hold count it once', async () => {
-    const tenantId = await database.newTenant();
-    await ingest(held({ tenantId, upstreamCredits: 4 }));
-    await Promise.all([overdue(), overdue(), overdue()]);
-    expect(await totals(tenantId)).toMatchObject({ unsettledCredits: 4 });
-  });
-
-  it('the job and the settlements that it meets agree on what counts', async () => {
-    const tenantId = await database.newTenant();
-    const holds = Array.from({ length: 10 }, () => held({ tenantId, upstreamCredits: 3 }));
-    await ingest(...holds);
-    const settle = ({ requestId }: { requestId: string }) =>
-      ingest(settled({ tenantId, requestId, upstreamCredits: 3, chargedCredits: 3 }));
-    await Promise.all([overdue(), ...holds.flatMap((hold) => [settle(hold), settle(hold)]), overdue()]);
-
-    expect(await totals(tenantId)).toEqual({ calls: 10, upstreamCredits: 30, unsettledCredits: 0, chargedCredits: 30 });
-    expect(await saidQuota(tenantId)).toMatchObject({ dayCredits: 30 });
-    expect(await byKey(tenantId)).toMatchObject([{ upstreamCredits: 30, unsettledCredits: 0 }]);
-  });
-
-  it('the holds of a tenant that is gone are cleared, and said', async () => {
-    const gone = newId('ten');
-    await database.work.inControl((sql) =>
-      sql.query(`insert into open_holds (tenant_id, request_id, attempt, key_id, held_at) values ($1, $2, 1, '', now())`, [gone, newId('req')]),
-    );
-    const errors: unknown[] = [];
-    const holds = new UnsettledHolds(database.work, ledger, -1_000, (_, tenant) => errors.push(tenant));
-    await holds.find();
-    await holds.find();
-    expect(errors).toEqual([gone]);
-  });
-
-  it('of a tenant that cannot be read now do not hold up those of the others, however many they are', async () => {
-    const [broken, well] = [await database.newTenant(), await database.newTenant()];
-    await ingest(held({ tenantId: well, upstreamCredits: 4, chargedCredits: 4 }));
-    const admin = new Postgres({ connectionString: database.adminUrl });
-    await admin.connect();
-    await admin.query(`alter table ${schemaOf(broken)}.usage_events rename to usage_events_away`);
-    await admin.query(`insert into weir_metering.open_holds (tenant_id, request_id, attempt, key_id, held_at, seen_at) select $1, n::text, 1, '', now(), now() - interval '1 hour' from generate_series(1, 600) n`, [broken]);
-    const failed: (TenantId | undefined)[] = [];
-    const holds = new UnsettledHolds(database.work, ledger, -1_000, (_, tenant) => failed.push(tenant));
-    await holds.find();
-    await holds.find();
-    expect(failed).toEqual([broken]);
-    expect(await totals(well)).toMatchObject({ unsettledCredits: 4 });
-
-    await admin.query(`alter table ${schemaOf(broken)}.usage_events_away rename to usage_events`);
-    const later = new UnsettledHolds(database.work, ledger, -1_000, fail);
-    await later.find();
-    await later.find();
-    const { rows } = await admin.query('select count(*)::int as n from weir_metering.open_holds where tenant_id = $1', [broken]);
-    await admin.end();
-    // they waited for nothing that the tenant's own tables know of
-    expect(rows).toEqual([{ n: 0 }]);
   });
 });
 

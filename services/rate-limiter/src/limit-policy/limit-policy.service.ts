@@ -13,7 +13,7 @@ import {
 } from '@weir/contracts';
 import type { EventLog } from '@weir/event-store';
 import type { Clock, CommandContext, Decide, ProjectId, TenantId } from '@weir/kernel';
-import { NO_BUCKET, activeOverrides, budgetLimits, ledgerOf, names, shadowOf, tenantPolicies, tightestBudgets, type LimiterStore, type Standing, type TenantLimits } from '@weir/limiter';
+import { activeOverrides, budgetLimits, ledgerOf, names, shadowOf, tenantPolicies, tightestBudgets, type LimiterStore, type Standing, type TenantLimits } from '@weir/limiter';
 import type { DemandProjection } from '../demand/demand.projection';
 import { bucketTooSlow, tenantNotFound } from '../errors';
 import type { KeysSeen } from '../key-ceiling/keys-seen';
@@ -73,7 +73,7 @@ export class LimitPolicyService {
     const bucketOf = (endpoint: string, standings: readonly Standing[]) =>
       standings.filter(({ name }) => name === 'endpoint-bucket').map((standing) => ({ standing, endpoint }));
     return [
-      ...(general ?? []).filter(({ name }) => name !== 'tenant-bucket' || limits.bucket !== NO_BUCKET).map((standing) => ({ standing })),
+      ...(general ?? []).map((standing) => ({ standing })),
       ...endpoints.flatMap((endpoint, i) => bucketOf(endpoint, ofEndpoints[i] ?? [])),
     ];
   }
@@ -117,7 +117,7 @@ export class LimitPolicyService {
     const alone = [{ ...override, expiresAt: null, shadow: false }];
     const { bucket, endpointBuckets = {} } = tenantPolicies({ terms, overrides: alone, endpoints: this.there.endpoints, leaseMs: LEASE_MS, now }).enforced;
     const buckets: [LimitName, number][] = [
-      ['tenant-bucket', bucket.capacity],
+      ...(bucket === undefined ? [] : [['tenant-bucket', bucket.capacity] satisfies [LimitName, number]]),
       ...Object.entries(endpointBuckets).map(([id, one]): [LimitName, number] => [`endpoint:${id}`, one.capacity]),
     ];
     for (const [name, capacity] of buckets) if (names(override.name, name) && capacity < override.limit) throw bucketTooSlow(capacity);

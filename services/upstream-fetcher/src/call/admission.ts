@@ -1,10 +1,9 @@
 import { andThen, sleep, type AppError, type Clock, type Eventually } from '@weir/kernel';
 import type { KeyCeilingState } from '@weir/contracts';
-import { NO_BUCKET, keyLimits, ledgerOf, type Admissions, type KeyLimits, type KeyTake, type Pass, type Refused, type Share, type TenantTake } from '@weir/limiter';
+import { keyLimits, ledgerOf, type Admissions, type KeyLimits, type KeyTake, type Pass, type Refused, type Share, type TenantTake } from '@weir/limiter';
 import type { Tables } from '../tables';
 import type { DemandCount } from '../usage/demand';
 import type { AdmittedCall, Call } from './context';
-import type { Limited } from './answer';
 import type { Candidate } from './key-choice';
 import { againMs, refusedBy } from './refusal';
 import { castShadow } from './shadow';
@@ -101,7 +100,7 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
     demand.admitted(call.tenant.id, key.id);
     countHeld(call, key.id);
     call.pass = answer;
-    call.shown.limits = inForce(call, answer);
+    call.shown.limits = answer;
   }
 
   /** @param ticket of an earlier refusal: what was kept under it is this take's */
@@ -133,7 +132,7 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
   async function untilLetIn(call: AdmittedCall, take: TenantTake, first: Eventually<Pass | Refused>): Promise<void> {
     for (let answer = await first; ; answer = await admissions.enter(take)) {
       if (answer.admitted) return letIn(call, answer);
-      call.shown.limits = inForce(call, answer);
+      call.shown.limits = answer;
       if (await waited(call, againMs(answer) ?? Infinity)) continue;
       call.shadow?.end(undefined);
       throw told(call, refusedBy(answer, clock()));
@@ -142,7 +141,7 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
 
   function letIn(call: AdmittedCall, pass: Pass): void {
     call.pass = pass;
-    call.shown.limits = inForce(call, pass);
+    call.shown.limits = pass;
   }
 
   function keyTake(call: AdmittedCall, { key, owner }: Candidate, attempt: number): KeyTake {
@@ -234,10 +233,6 @@ export function createAdmissionSteps(parts: AdmissionParts): Admission {
     call.heldMs = 0;
   }
 }
-
-/** A bucket that is out of force, in the shadow, limits nobody and is not shown. */
-const inForce = (call: AdmittedCall, decision: Limited): Limited =>
-  call.shadow === undefined ? decision : { limits: decision.limits.filter(({ name, limit }) => name !== 'tenant-bucket' || limit < NO_BUCKET.capacity) };
 
 const firstKey = (call: Call): string => call.keys.candidates[0]?.key.id ?? NO_KEY;
 

@@ -141,7 +141,7 @@ export function createQuote(parts: QuoteParts): (request: QuoteRequest) => Promi
       const used = tables.quotas.get(tenantId);
       const today = perDay - (used?.day === utcDay(now) ? used.dayCredits : 0);
       const month = perMonth - (used?.month === utcMonth(now) ? used.monthCredits : 0);
-      return { queue: tenantId, from, calls, weight: terms.weight, perMinute: Math.min(bucket.refillPerSecond * 60, jobPerMinute), leftToday: Math.min(today, month), perDay: Math.min(perDay, month) };
+      return { queue: tenantId, from, calls, weight: terms.weight, perMinute: Math.min((bucket?.refillPerSecond ?? Infinity) * 60, jobPerMinute), leftToday: Math.min(today, month), perDay: Math.min(perDay, month) };
     } catch (error) {
       if (error instanceof AppError) return undefined;
       throw error;

@@ -76,6 +76,7 @@ describe('bulk fetches and schedules of a second upstream', () => {
   it('come by the clock', async () => {
     const key = await fetcher.newKey('quotes-secret', { upstream: 'quotes' });
     expect((await api('POST', '/refresh-schedules', { endpoint: 'quote', targets: ['GHI'] })).body.field).toBe('cron');
+    expect((await api('POST', '/refresh-schedules', { endpoint: 'quote-trades', targets: ['GHI'] })).body.cron).toBe('15 6 * * 1-5');
     const { status, body: schedule } = await api('POST', '/refresh-schedules', { endpoint: 'quote', targets: ['GHI', 'JKL'], cron: '0 6 * * *' });
     expect(status).toBe(201);
     const postgres = new Postgres({ connectionString: database.adminUrl });

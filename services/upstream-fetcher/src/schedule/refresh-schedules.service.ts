@@ -51,7 +51,7 @@ export class RefreshSchedules {
   async create(caller: Caller, body: ScheduleBody, context: CommandContext): Promise<ScheduleView> {
     const { offered, work, clock, keysOf, subjectKeys } = this.parts;
     const tenant = caller.tenant.id;
-    const cron = cronOf(body);
+    const cron = cronOf(body, offered.get(body.endpoint)?.endpoint.usualCron);
     assertCron(cron, body.timezone, clock());
     const { catalog, items } = checkItems(offered, jobOf(body, body.targets));
     const key = await subjectKeys.of(tenant);

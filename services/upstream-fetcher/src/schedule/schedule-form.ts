@@ -10,23 +10,16 @@ export const scheduleBody = z.strictObject({
   params: z.record(z.string().max(64), z.union([z.string().max(2_048), z.number()])).optional(),
   /** Pages of each target at most, by the cursor or the time that the endpoint pages by. */
   pages: z.number().int().min(1).max(100).optional(),
-  /** Five fields; nightly for profiles and posts, twice a week for followers, unless said otherwise. */
+  /** Five fields; the endpoint's usual time unless said otherwise: nightly for profiles and posts, twice a week for followers. */
   cron: z.string().max(100).optional(),
   timezone: z.string().max(64).default('UTC'),
   maxAgeSeconds: z.number().int().min(0).max(86_400).optional(),
 });
 export type ScheduleBody = z.infer<typeof scheduleBody>;
 
-const TWICE_A_WEEK = '0 4 * * 1,4';
-const USUAL: Readonly<Record<string, string>> = {
-  'userinfo-by-username': '0 2 * * *',
-  'user-posts': '30 2 * * *',
-  'user-followers': TWICE_A_WEEK,
-  'user-following': TWICE_A_WEEK,
-};
-
-export function cronOf({ cron, endpoint }: ScheduleBody): string {
-  const usual = cron ?? USUAL[endpoint];
-  if (usual === undefined) throw invalid(`Say when, with cron: ${endpoint} has no usual time.`, { field: 'cron' });
-  return usual;
+/** @param usual the catalog's, of the endpoint */
+export function cronOf({ cron, endpoint }: ScheduleBody, usual: string | undefined): string {
+  const when = cron ?? usual;
+  if (when === undefined) throw invalid(`Say when, with cron: ${endpoint} has no usual time.`, { field: 'cron' });
+  return when;
 }

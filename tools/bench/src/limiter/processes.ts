@@ -1,13 +1,14 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { redisLimiterStore, type TenantLimits } from '@weir/limiter';
+import { redisLimiterStore, type Bucket, type TenantLimits } from '@weir/limiter';
 import { Redis } from 'ioredis';
 import type { Side } from '../bench';
 
 const PROCESSES = 4;
 const LANES = 16;
 export const ADMITTED = 'admitted / bound';
-export const LIMITS: TenantLimits = { bucket: { capacity: 600, refillPerSecond: 1_000 }, leaseMs: 1_000 };
+const BUCKET: Bucket = { capacity: 600, refillPerSecond: 1_000 };
+export const LIMITS: TenantLimits = { bucket: BUCKET, leaseMs: 1_000 };
 
 export interface Order {
   readonly url: string;
@@ -37,14 +38,14 @@ export function processes(url: string): Side {
       const take = { tenant: 'ten_hot', project: 'default', endpoint: 'userid', cost: 0, limits: LIMITS };
       const begun = await serverTime();
       let admitted = 0;
-      for (let n = 0; n < 2 * LIMITS.bucket.capacity; n++) if ((await store.takeTenant({ ...take, takeId: `first-${n}` })).admitted) admitted += 1;
+      for (let n = 0; n < 2 * BUCKET.capacity; n++) if ((await store.takeTenant({ ...take, takeId: `first-${n}` })).admitted) admitted += 1;
       for (const child of children) child.send({ url, seconds, lanes: LANES } satisfies Order);
       const taken = await Promise.all(children.map(async (child) => (await once(child, 'message'))[0] as Taken));
       const took = (await serverTime()) - begun;
       await redis.quit();
       admitted += taken.reduce((sum, one) => sum + one.admitted, 0);
       const operations = taken.reduce((sum, one) => sum + one.operations, 0);
-      return { operations, seconds, figures: { [ADMITTED]: admitted / (LIMITS.bucket.capacity + LIMITS.bucket.refillPerSecond * took) } };
+      return { operations, seconds, figures: { [ADMITTED]: admitted / (BUCKET.capacity + BUCKET.refillPerSecond * took) } };
     },
   };
 }
