@@ -242,7 +242,8 @@ local function plain_step(spec, name)
   answers[said + 1], answers[said + 2] = 0, left
   said = said + 2
   if slots then
-    lend(spec.lease)
+    -- mostly one more of the last
+    if spec.lease == last_end and last_count > 0 then in_flight, last_count = in_flight + 1, last_count + 1 else lend(spec.lease) end
     said = said + 1
     answers[said] = in_flight
   end

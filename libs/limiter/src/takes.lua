@@ -85,7 +85,7 @@ local function remembered(name)
 end
 -- Answers whether nobody had that name.
 local function write_new_take(name, text, until_)
-  local beginning = beginning_of(name)
+  local beginning = #name > BEGINNING and name:sub(1, BEGINNING) or name
   if beginning <= takes_last or before_until > now and beginning <= before_last then
     local stored = stored_take(name, beginning)
     if stored and unpacked('<d', stored, 2) > now then return false end
