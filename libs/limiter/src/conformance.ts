@@ -182,9 +182,43 @@ export function limiterConformance(open: (clock: Clock) => LimiterStore): void {
       now += 1;
       expect((await store.takeTenant(tenantTake({ limits }))).admitted).toBe(true);
     });
+
+    it('frees it a sixteenth of the lease later at most, when it says', async () => {
+      const limits = { concurrency: 3, leaseMs: 1_000 };
+      now += 0.001;
+      for (let i = 0; i < 3; i++, now += 7.5) await store.takeTenant(tenantTake({ limits }));
+      const { retryAfterMs } = refused(await store.takeTenant(tenantTake({ limits })));
+      const first = NOON + 1_000 - now;
+      expect(retryAfterMs).toBeGreaterThanOrEqual(first);
+      expect(retryAfterMs).toBeLessThanOrEqual(first + 1_000 / 16 + 1);
+      now += retryAfterMs ?? 0;
+      expect((await store.takeTenant(tenantTake({ limits }))).admitted).toBe(true);
+    });
+
+    it('gives the place of a call back that others have followed, of whatever leases', async () => {
+      const takes = [5_000, 400, 90_000, 400].map((leaseMs) => tenantTake({ limits: { concurrency: 4, leaseMs } }));
+      for (const take of takes) await store.takeTenant(take);
+      for (const [i, take] of takes.entries()) {
+        await store.settle(ofTenant(take), 1);
+        expect(find(await store.inspectTenant(take), 'concurrency').used).toBe(3 - i);
+      }
+    });
   });
 
   describe('takes', () => {
+    it('knows one for as long as its lease, whatever names come after it', async () => {
+      const limits = { bucket: { capacity: 100, refillPerSecond: 0.001 }, leaseMs: 300_000 };
+      const takes = ['zzz', 'mmm', '000'].map((takeId) => tenantTake({ takeId, limits }));
+      for (const take of takes) await store.takeTenant(take);
+      for (let i = 0; i < 14; i++, now += 20_000) await store.takeTenant(tenantTake({ takeId: `n${i}`, limits: { ...limits, leaseMs: 1_000 } }));
+      const used = async () => find(await store.inspectTenant(tenantTake({ limits })), 'tenant-bucket').used;
+      const before = await used();
+      for (const take of takes) expect((await store.takeTenant(take)).admitted).toBe(true);
+      expect(await used()).toBe(before);
+      for (const take of takes) await store.giveBack(ofTenant(take));
+      expect(await used()).toBe(before - 3);
+    });
+
     it('answers a repeated take as the first and takes nothing again', async () => {
       const take = tenantTake({ limits: { ...one, dailyCredits: 5, concurrency: 1 } });
       const first = await store.takeTenant(take);

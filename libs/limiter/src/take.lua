@@ -13,9 +13,9 @@
 local BUCKET, WINDOW, SLOTS = 1, 2, 3
 
 local function take_spec(words)
-  local spec = { ticket = words[1] == 'ticket', look = words[1] == 'look', cost = num(words[2]), lease_ms = num(words[3]) }
+  local spec = { ticket = words[1] == 'ticket', look = words[1] == 'look', cost = num(words[2]) }
   spec.remember, spec.calls, spec.day, spec.month = now + num(words[4]) * 1000, num(words[5]), num(words[6]), num(words[7])
-  spec.lease = lease_until(spec.lease_ms)
+  spec.lease = lease_until(num(words[3]))
   local wanted, taken = {}, ' '
   local n = 0
   for w = 8, #words, 5 do

@@ -53,7 +53,7 @@ export class Snapshots {
       return this.options.onError(new Error('too many snapshots are waiting; one is left out'));
     }
     this.remember(name, fetchedAt);
-    this.waiting.push(snapshot);
+    this.waiting.push({ ...snapshot, body: ofItsOwn(body) });
     this.waitingBytes += body.length;
     if (this.busy < AT_ONCE) void this.store();
   }
@@ -102,6 +102,14 @@ export class Snapshots {
     const oldest = this.stored.keys().next().value;
     if (oldest !== undefined) this.stored.delete(oldest);
   }
+}
+
+/** A small body is a piece of a larger buffer (Node's pool has 64 KB each), and as long as it waits none of that is free: 7 KB a profile of 1 KB, measured. */
+function ofItsOwn(body: Buffer): Buffer {
+  if (body.buffer.byteLength === body.length) return body;
+  const own = Buffer.allocUnsafeSlow(body.length);
+  body.copy(own);
+  return own;
 }
 
 interface Row {

@@ -17,8 +17,9 @@ const snapshot = (n: number, body: Buffer = Buffer.from(JSON.stringify(profile))
 });
 const keys = { pseudonymsOf: async () => ['a-person'] } as unknown as SubjectKeys;
 
+const options = { subjectKeys: keys, keepMs: 1_000, maxBytes: 1e6, onError: () => undefined };
 const storing = (inTenant: () => Promise<unknown>, more: { maxBytes?: number; onError?: (error: Error) => void } = {}) =>
-  new Snapshots({ work: { inTenant } as unknown as UnitOfWork, subjectKeys: keys, keepMs: 1_000, maxBytes: 1e6, onError: () => undefined, ...more });
+  new Snapshots({ ...options, work: { inTenant } as unknown as UnitOfWork, ...more });
 
 describe('the way of snapshots into the database', () => {
   it('those that a database does not take are given up at the end of their grace, and do not hold up a shutdown', async () => {
@@ -33,6 +34,17 @@ describe('the way of snapshots into the database', () => {
     for (let n = 1; n <= 20; n++) snapshots.keep(snapshot(n));
     for (let n = 1; n <= 20; n++) snapshots.keep(snapshot(n));
     expect([await snapshots.drain(5_000), stored]).toEqual([0, 20]);
+  });
+
+  it('what waits holds its own bytes, and not the larger buffer that they were read into', async () => {
+    const read = Buffer.alloc(65_536);
+    const length = read.write(JSON.stringify(profile));
+    const stored: Buffer[] = [];
+    const sql = { query: async (_: string, parameters: unknown[] = []) => (stored.push(...parameters.filter(Buffer.isBuffer)), { rows: [] }) };
+    const snapshots = new Snapshots({ ...options, work: { inTenant: (_: TenantId, run: (on: typeof sql) => unknown) => run(sql) } as unknown as UnitOfWork });
+    snapshots.keep(snapshot(1, read.subarray(0, length)));
+    expect(await snapshots.drain(5_000)).toBe(0);
+    expect(stored.map(({ length: own, buffer }) => [own, buffer.byteLength])).toEqual([[length, length]]);
   });
 
   it('what waits is bounded by its bytes, and what is left out is told', () => {

@@ -24,7 +24,7 @@ export function ingestingOne(database: Database, { batch, against }: { batch: nu
       [tenant] = (await database.newTenants(1)) as [TenantId];
       const stream = usageOf(tenant);
       prepared = Array.from({ length: PREPARED / batch }, () => toRecords(take(stream, batch)));
-      await database.admin.query('checkpoint');
+      await database.settle();
     },
     run: (seconds) =>
       batches(seconds, PARTITIONS, async () => {
@@ -53,7 +53,7 @@ export function ingestingMany(database: Database, { tenants, against }: { tenant
     against,
     async before() {
       streams ??= (await database.newTenants(tenants)).map(usageOf);
-      await database.admin.query('checkpoint');
+      await database.settle();
     },
     run: async () => {
       const records = (streams ?? []).flatMap((stream) => take(stream, 1));

@@ -32,7 +32,7 @@ export function copying(database: Database, batch: number): Side {
     async before() {
       await database.admin.query('drop table if exists bare');
       await database.admin.query(table('bare', ''));
-      await database.admin.query('checkpoint');
+      await database.settle();
     },
     async run(seconds) {
       const client = new Client({ connectionString: database.clientUrl });
@@ -61,7 +61,7 @@ export function saving(database: Database, batch: number): Side {
     async before() {
       await database.admin.query('drop table if exists saved');
       await database.admin.query(table('saved', ', primary key (tenant_id, event_id)'));
-      await database.admin.query('checkpoint');
+      await database.settle();
     },
     async run(seconds) {
       const source = await new DataSource({ type: 'postgres', url: database.clientUrl, entities: [entity], extra: { max: 1 } }).initialize();

@@ -30,7 +30,7 @@ export function plainTransactions(database: Database, directory: string, transac
       writeFileSync(script, SCRIPT);
       await database.admin.query(TABLES);
       await database.admin.query('truncate plain_usage');
-      await database.admin.query('checkpoint');
+      await database.settle();
     },
     async run() {
       const args = ['-n', '-M', 'prepared', '-j', '1', '-c', String(clients), '-t', String(transactions / clients), '-f', script, database.clientUrl];
