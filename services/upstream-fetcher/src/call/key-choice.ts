@@ -72,11 +72,16 @@ function unusableOwn(keys: readonly UpstreamKeyState[]): AppError {
   return upstreamUnavailable('Your upstream key is quarantined. Ask the operator.');
 }
 
+/** Of each list of the platform's keys, which is another one when any of them changes. */
+const usablePools = new WeakMap<readonly UpstreamKeyState[], readonly Candidate[]>();
+
 /** The platform's usable keys, shuffled by weight: each comes first as often as its weight says. */
-function pool({ platform, random }: KeyFacts): Candidate[] {
-  const usable = platform
-    .filter((key) => key.status === 'usable' && key.active !== null)
-    .map((key): Candidate => ({ owner: 'platform', key }));
+function pool({ platform, random }: KeyFacts): readonly Candidate[] {
+  let usable = usablePools.get(platform);
+  if (usable === undefined) {
+    usable = platform.filter((key) => key.status === 'usable' && key.active !== null).map((key): Candidate => ({ owner: 'platform', key }));
+    usablePools.set(platform, usable);
+  }
   if (usable.length < 2) return usable;
   // Efraimidis and Spirakis: order by u^(1/w), taken in logarithms
   return usable

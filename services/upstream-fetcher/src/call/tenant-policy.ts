@@ -20,14 +20,15 @@ const NO_BUDGETS: readonly BudgetUse[] = [];
 /** A tenant's limits change when its plan, an override or a budget does, not with each call. */
 export function rememberedPolicies(parts: { tables: Tables; endpoints: readonly string[]; clock: Clock; leaseMs: number }): (call: Call) => TenantPolicies {
   const { tables, endpoints, clock, leaseMs } = parts;
-  const remembered = new Map<string, Remembered>();
+  const remembered = new Map<string, Map<string, Remembered>>();
 
   return ({ tenant, projectId, plan: { terms }, mode }) => {
     const now = clock();
     const overrides = tables.policies.get(tenant.id)?.overrides ?? NO_OVERRIDES;
     const budgets = tables.budgets.get(tenant.id)?.budgets ?? NO_BUDGETS;
-    const name = `${tenant.id}/${projectId}`;
-    let entry = remembered.get(name);
+    let ofTenant = remembered.get(tenant.id);
+    if (ofTenant === undefined) remembered.set(tenant.id, (ofTenant = new Map()));
+    let entry = ofTenant.get(projectId);
     if (entry === undefined || entry.terms !== terms || entry.overrides !== overrides || entry.budgets !== budgets || entry.until <= now) {
       const { enforced, shadow } = tenantPolicies({ terms, overrides, endpoints, leaseMs, now });
       const ends = overrides.flatMap(({ expiresAt }) => (expiresAt !== null && expiresAt > now ? [expiresAt] : []));
@@ -39,7 +40,7 @@ export function rememberedPolicies(parts: { tables: Tables; endpoints: readonly 
         live: { enforced: { ...enforced, budgets: budgetLimits(budgets, projectId) }, shadow },
         test: { enforced: withoutQuotas(enforced), shadow: shadow && withoutQuotas(shadow) },
       };
-      remembered.set(name, entry);
+      ofTenant.set(projectId, entry);
     }
     return entry[mode];
   };
