@@ -13,6 +13,8 @@ export interface Ground {
   /** Moves a process and its children to the servers' cores, and counts the CPU of all of them under this name from now on. */
   server(name: string, pid: number): void;
   progress(line: string): void;
+  /** Whether a side of that name is measured in this run: what the others alone need may be left out. */
+  wants(side: string): boolean;
 }
 
 export interface OpenBench {

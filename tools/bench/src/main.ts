@@ -21,9 +21,10 @@ async function run(bench: Bench, options: BenchOptions): Promise<boolean> {
     cores.moveToServers(pid);
   };
   try {
-    const open = await bench.open({ directory, server, progress });
+    const wants = (name: string) => options.sides?.some((word) => name.includes(word)) ?? true;
+    const open = await bench.open({ directory, server, progress, wants });
     try {
-      const sides = open.sides.filter(({ name }) => options.sides?.some((word) => name.includes(word)) ?? true);
+      const sides = open.sides.filter(({ name }) => wants(name));
       const results = await measure(sides, { ...options, servers, progress });
       const judged = judge(open.gates, results);
       const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`;

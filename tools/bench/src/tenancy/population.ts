@@ -72,7 +72,8 @@ export async function openPopulation(ground: Ground, name: string, size: number)
       for (const tenant of newcomers) await purge(tenant);
     },
     close: async () => {
-      await Promise.all(pools.map((pool) => pool.end()));
+      // a side may have ended one of its own
+      await Promise.all(pools.filter(({ ending }) => !ending).map((pool) => pool.end()));
       await server.stop();
     },
   };
