@@ -9,12 +9,12 @@ import { uncharge } from './sharing';
 
 const SWEEP_EVERY_MS = 1_000;
 const SWEEP_SLOTS = 10_000;
-/** More than the one slot that a take can add: garbage shrinks under load too. */
-const SWEEP_PER_TAKE = 2;
+/** More than the one that is added: garbage shrinks under load too. */
+const SWEEP_PER_SLOT = 2;
 
 /**
  * The limiter of a single process, and the model of the Redis one: the same rules over maps. Slots in which nothing counts any
- * more are dropped, a few with each take and the rest by a timer that keeps no process alive.
+ * more are dropped, a few with each that is added and the rest by a timer that keeps no process alive.
  *
  * @param options.clock ms since the epoch; fractions count, down to a microsecond.
  */
@@ -36,13 +36,17 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
   }
   const timer = setInterval(() => sweep(SWEEP_SLOTS), SWEEP_EVERY_MS).unref();
 
+  function added(name: string, slot: Slot): void {
+    slots.set(name, slot);
+    sweep(SWEEP_PER_SLOT);
+  }
+
   function enter(order: Order): Admission {
     const known = slots.get(order.slot);
     const slot = known ?? emptySlot();
     const verdict = take(slot, order, nowMicros());
     // a refused stranger leaves nothing
-    if (known === undefined && verdict.is === 'admitted') slots.set(order.slot, slot);
-    sweep(SWEEP_PER_TAKE);
+    if (known === undefined && verdict.is === 'admitted') added(order.slot, slot);
     return decided(order, verdict);
   }
 
@@ -57,9 +61,8 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
   function enterShared(keyTake: KeyTake, share: Share): Admission {
     const order = sharedOrder(keyTake, share);
     let slot = slots.get(order.slot);
-    if (slot === undefined) slots.set(order.slot, (slot = emptySlot()));
+    if (slot === undefined) added(order.slot, (slot = emptySlot()));
     const verdict = takeShared(slot, order, nowMicros());
-    sweep(SWEEP_PER_TAKE);
     return decidedShared(order, verdict);
   }
 

@@ -112,6 +112,7 @@ local function open_slot(name, wanted)
     debt, since, rate, in_flight, first_end, last_end, last_count = 0, 0, 0, 0, 0, 0, 0
     takes_last, before_last = '', ''
   end
+  stored_last = takes_last
   dirty, need, more_need, fields, changes, first_name, written, leases, leases_changed = false, 0, 0, nil, nil, nil, nil, nil, false
   if wanted then
     fields = {}

@@ -16,6 +16,8 @@ local base
 local expires, more_expires, takes_until, before_until, kept_next
 local debt, since, rate, in_flight, first_end, last_end, last_count
 local takes_last, before_last
+-- the last name of those that are in the hash already
+local stored_last
 -- nil: not asked for
 local leases, leases_changed
 local dirty, need, more_need, fields, changes

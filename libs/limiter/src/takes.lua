@@ -51,7 +51,7 @@ local function begin_takes()
     leases, leases_changed = leases or call('HGET', base .. ':before', LEASES_FIELD) or '', true
   end
   call('HSET', base, NO_NAME, PADDING)
-  takes_until, takes_last, expires = 0, '', 0
+  takes_until, takes_last, stored_last, expires = 0, '', '', 0
 end
 local function write_take(name, text, until_, beginning)
   if takes_until == 0 or before_until <= now then begin_takes() end
@@ -73,7 +73,7 @@ local function stored_take(name, beginning)
       if written[i - 1] == name then return written[i] end
     end
     if first_name == name then return first_text end
-    local stored = call('HGET', base, name)
+    local stored = beginning <= stored_last and call('HGET', base, name)
     if stored then return stored end
   end
   return before_until > now and beginning <= before_last and call('HGET', base .. ':before', name)
