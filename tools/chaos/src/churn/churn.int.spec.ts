@@ -10,7 +10,7 @@ let [admin, own]: Pool[] = [];
 beforeEach(async () => {
   database = await freshDatabase();
   [admin, own] = [new Pool({ connectionString: database.adminUrl, max: 8 }), new Pool({ connectionString: database.urlOf('metering'), max: 10 })];
-});
+}, 60_000);
 afterEach(async () => {
   await Promise.all([admin?.end(), own?.end()]);
   await database.drop();
@@ -22,7 +22,7 @@ const buses: readonly (readonly [name: string, opener: () => Churning['open']])[
 ];
 
 it.each(buses)('E9 on %s no record is skipped, none takes effect twice and each key keeps its order, while members come and go amid their batches', async (name, opener) => {
-  const { invariants, figures } = await churned({ name, open: opener(), effects: admin as Pool, forMs: 3_000, everyMs: 300, random: seeded(9), progress: () => undefined });
+  const { invariants, figures } = await churned({ name, open: opener(), effects: admin as Pool, forMs: 3_000, everyMs: 300, atLeast: 500, random: seeded(9), progress: () => undefined });
   expect(invariants.filter(({ holds }) => !holds)).toEqual([]);
-  expect(figures[`${name}: records`]).toBeGreaterThan(500);
-}, 60_000);
+  expect(figures[`${name}: records`]).toBeGreaterThanOrEqual(500);
+}, 120_000);

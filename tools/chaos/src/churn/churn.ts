@@ -17,6 +17,7 @@ const HELD_UP_MS = 150;
 const WRITERS_PAUSE_MS = 150;
 const DRAINED_WITHIN_MS = 60_000;
 const EVERY_MS = 5_000;
+const MORE_MS = 30_000;
 
 /** A group whose members come and go amid their batches: on Kafka, and on the bus in Postgres. */
 export const churn: Scenario = {
@@ -56,6 +57,8 @@ export interface Churning {
   readonly effects: Pool;
   readonly forMs: number;
   readonly everyMs: number;
+  /** Records; it goes on for longer where there are fewer, or nobody has left amid a batch. */
+  readonly atLeast?: number;
   readonly random: () => number;
   progress(line: string): void;
 }
@@ -66,7 +69,7 @@ interface Member {
   readonly consumption: Consumption;
 }
 
-export async function churned({ name, open, effects: pool, forMs, everyMs, random, progress }: Churning): Promise<Outcome> {
+export async function churned({ name, open, effects: pool, forMs, everyMs, atLeast = 0, random, progress }: Churning): Promise<Outcome> {
   const effects = await Effects.open(pool);
   const publisher = open();
   await publisher.ensureTopics([{ name: TOPIC, partitions: PARTITIONS, cleanup: 'delete', retentionMs: -1, minInsyncReplicas: 1 }]);
@@ -89,7 +92,9 @@ export async function churned({ name, open, effects: pool, forMs, everyMs, rando
 
   await join();
   const writers = new Writers(publisher, WRITERS_PAUSE_MS);
-  for (const end = performance.now() + forMs; performance.now() < end; await sleep(everyMs)) {
+  // a busy machine takes longer until there is something to look at
+  const enough = () => amid > 0 && writers.total >= atLeast;
+  for (const begun = performance.now(); performance.now() - begun < forMs || (!enough() && performance.now() - begun < forMs + MORE_MS); await sleep(everyMs)) {
     await (members.length === 1 || (members.length < MOST_MEMBERS && random() < 0.5) ? join() : leave());
     progress(`${name}: ${members.length} members, ${writers.total} acknowledged, ${await effects.count()} done`);
   }
