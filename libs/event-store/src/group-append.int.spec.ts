@@ -2,7 +2,7 @@ import { chainStart, follow } from '@weir/audit-format';
 import { stateTopic } from '@weir/contracts';
 import { fact, newId, type CommandContext, type TenantId } from '@weir/kernel';
 import { collectBundle, createPool, provisioner, unitOfWork, type UnitOfWork } from '@weir/tenancy';
-import { freshDatabase, type TestDatabase } from '@weir/testing';
+import { eventually, freshDatabase, type TestDatabase } from '@weir/testing';
 import type { Pool } from 'pg';
 import { append, publishStates, type Append, type Appended } from './append';
 import { eventLog, type EventLog } from './event-log';
@@ -53,6 +53,21 @@ function counting(): { send: (request: Append) => Promise<Appended>; statements:
   let statements = 0;
   const send = groupAppend({ directIn: (tenant) => (statements++, work.directIn(tenant)) });
   return { send, statements: () => statements };
+}
+
+/** Holds up a tenant's log with a transaction that has appended and does not end until it is released. */
+async function hold(tenant: TenantId, work: UnitOfWork): Promise<{ log: EventLog; release: () => void; ended: Promise<undefined> }> {
+  let release = () => {};
+  let hasPosition = () => {};
+  const positioned = new Promise<void>((resolve) => (hasPosition = resolve));
+  const ended = work.inTenant(tenant, async (sql) => {
+    await append(sql, of(tenant, 's', 'stalls'));
+    hasPosition();
+    await new Promise<void>((resolve) => (release = resolve));
+    return undefined;
+  });
+  await positioned;
+  return { log: eventLog(work), release: () => release(), ended };
 }
 
 const positionsOf = async (tenant: TenantId) => (await log.read(tenant, { after: 0, limit: 5_000 })).map(({ position }) => position);
@@ -195,24 +210,32 @@ describe('appends of one tenant that come at once', () => {
     expect(chain).toMatchObject({ position: 120, events: 120, firstBreak: undefined });
   });
 
-  it('E4 take two connections of the pool at most while their tenant is held up, however many wait', async () => {
+  it('E4 take one connection of the pool while their tenant is held up, however many wait, and go in their order', async () => {
     const [stalled, lively] = [await newTenant(), await newTenant()];
-    let release = () => {};
-    let hasPosition = () => {};
-    const positioned = new Promise<void>((resolve) => (hasPosition = resolve));
-    const holding = work.inTenant(stalled, async (sql) => {
-      await append(sql, of(stalled, 's', 'stalls'));
-      hasPosition();
-      await new Promise<void>((resolve) => (release = resolve));
-    });
-    await positioned;
-    const waiting = upTo(50).map((n) => log.append(of(stalled, 's', `w${n}`)));
-    // the pool has five: one holds, two wait
-    await Promise.all(upTo(30).map((n) => log.append(of(lively, 's', `l${n}`))));
+    // one holds, one waits, one is for the other tenant
+    const three = unitOfWork(open('tenant-registry', 3), 'tenant-registry');
+    const held = await hold(stalled, three);
+    const waiting = upTo(50).map((n) => held.log.append(of(stalled, 's', `w${n}`)));
+    await Promise.all(upTo(30).map((n) => held.log.append(of(lively, 's', `l${n}`))));
     expect(await positionsOf(lively)).toEqual(upTo(30));
-    release();
-    await Promise.all([holding, ...waiting]);
-    expect(await positionsOf(stalled)).toEqual(upTo(51));
+    held.release();
+    const written = await Promise.all([...waiting, held.ended]);
+    expect(written.slice(0, 50).map((one) => one?.version)).toEqual(upTo(51).slice(1));
+  });
+
+  it('E14 fail with their session when the server ends it; who comes next goes on another', async () => {
+    const tenant = await newTenant();
+    const held = await hold(tenant, unitOfWork(open('tenant-registry', 3), 'tenant-registry'));
+    const waiting = Promise.allSettled(upTo(25).map((n) => held.log.append(of(tenant, 's', `w${n}`))));
+    const admin = createPool({ url: database.adminUrl, name: 'spec/admin', max: 1 });
+    pools.push(admin);
+    const end = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'advisory' and datname = current_database()";
+    await eventually(async () => expect((await admin.query(end)).rows).toEqual([{ pg_terminate_backend: true }]));
+    for (const one of await waiting) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'database-unavailable' } });
+    const next = held.log.append(of(tenant, 's', 'next'));
+    held.release();
+    await held.ended;
+    expect(await next).toMatchObject({ outcome: 'appended', version: 2 });
   });
 
   it('E2 leave no gap in a storm of conflicts', async () => {

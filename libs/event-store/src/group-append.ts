@@ -28,9 +28,9 @@ interface Lane {
 
 /**
  * Appends with as few statements as the load asks for: while a tenant's statement is in flight, what arrives goes with the next. There
- * is no timer, so that a lone writer waits for nobody. Where many write, a second statement waits in the server for the first one, so
- * that the server has work while this process tells one half and encodes what it writes next. A tenant whose log is held up by someone
- * takes two connections of the pool at most, however many wait.
+ * is no timer, so that a lone writer waits for nobody. Where many write, a second statement waits behind the first one, on the same
+ * session, so that the server has work while this process tells one half and encodes what it writes next. A tenant whose log is held up
+ * by someone takes one connection of the pool, however many wait.
  */
 export function groupAppend(work: Pick<UnitOfWork, 'directIn'>, contracts: Contracts = EVENTS): (request: Append) => Promise<Appended> {
   const lanes = new Map<TenantId, Lane>();

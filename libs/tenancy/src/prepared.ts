@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Pool, QueryResult, QueryResultRow } from 'pg';
+import { inLine } from './line';
 import { SQLSTATE, sqlState } from './sql';
 
 const names = new Map<string, string>();
@@ -10,12 +11,13 @@ const nameless = new WeakSet<Pool>();
  * One statement under a name, of which no session reads and plans the text twice. That a session does not know the name, or that another
  * client has given it before, is said before anything is done: then it goes again without one, and so does whatever comes after it.
  *
+ * @param line those of one line that are under way at once go down one session, in their order
  * @param text one of a few
  */
-export async function queryPrepared<R extends QueryResultRow>(pool: Pool, text: string, values: readonly unknown[] = []): Promise<QueryResult<R>> {
+export async function queryPrepared<R extends QueryResultRow>(pool: Pool, line: string, text: string, values: readonly unknown[] = []): Promise<QueryResult<R>> {
   if (!nameless.has(pool)) {
     try {
-      return await pool.query<R>({ name: nameOf(text), text, values: values as unknown[] });
+      return await inLine(pool, line, (session) => session.query<R>({ name: nameOf(text), text, values: values as unknown[] }));
     } catch (error) {
       const state = sqlState(error);
       if (state !== SQLSTATE.noSuchStatement && state !== SQLSTATE.suchAStatement) throw error;

@@ -7,7 +7,10 @@ export interface Sql {
 
 /** Statements that are a transaction each. */
 export interface DirectSql extends Sql {
-  /** A statement of always the same text, that comes again and again: each session reads and plans it once, where it can keep it under a name. */
+  /**
+   * A statement of always the same text, that comes again and again: each session reads and plans it once, where it can keep it under a
+   * name. While one is under way, the next goes after it on the same session.
+   */
   readonly prepared: Sql['query'];
 }
 

@@ -69,7 +69,7 @@ export function unitOfWork(pools: Pool | Databases, service: ServiceName, { need
     leaveTenant: async (sql) => void (await sql.query('select weir.leave($1)', [control])),
     directIn: (tenant) => ({
       query: (text, values) => translating(() => places.visit(tenant, (pool) => pool.query(text, values as unknown[]))),
-      prepared: (text, values) => translating(() => places.visit(tenant, (pool) => queryPrepared(pool, text, values))),
+      prepared: (text, values) => translating(() => places.visit(tenant, (pool) => queryPrepared(pool, tenant, text, values))),
     }),
     direct: directOf(home),
     of: (cluster) => ({ ...work, inControl: (run) => inControlOf(places.of(cluster), run), direct: directOf(places.of(cluster)) }),
