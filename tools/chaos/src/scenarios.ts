@@ -7,6 +7,7 @@ import { conflicts } from './conflicts/conflicts';
 import { conservation } from './conservation/conservation';
 import { fairness } from './fairness/fairness';
 import { keyRotation } from './key-rotation/key-rotation';
+import { oneShot } from './one-shot/one-shot';
 import { quota } from './quota/quota';
 import { rebuild } from './rebuild/rebuild';
 import { redisAway } from './redis-away/redis-away';
@@ -15,4 +16,4 @@ import { tenancy } from './tenancy/tenancy';
 import { trialToOwnKey } from './trial-to-own-key/trial-to-own-key';
 
 /** Every scenario there is, in the order in which they are listed. */
-export const SCENARIOS: readonly Scenario[] = [brokerAway, brokers, churn, coalescing, conflicts, conservation, fairness, keyRotation, quota, rebuild, redisAway, soak, tenancy, trialToOwnKey];
+export const SCENARIOS: readonly Scenario[] = [brokerAway, brokers, churn, coalescing, conflicts, conservation, fairness, keyRotation, oneShot, quota, rebuild, redisAway, soak, tenancy, trialToOwnKey];
