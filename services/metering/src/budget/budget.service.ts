@@ -4,6 +4,7 @@ import type { EventLog } from '@weir/event-store';
 import { newId, type Clock, type CommandContext, type Decide, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import { readStanding, sayStanding } from '../standing/standing';
+import { lockUsage } from '../usage/record-usage';
 import type { BudgetStanding } from './alarms';
 import { budgets, removeBudget, setBudget, type Budgets, type BudgetTerms } from './budget';
 import { BudgetRow } from './read-model';
@@ -53,6 +54,11 @@ export class BudgetService {
         for (const event of events) await keep(sql, tenant, event);
         await sayStanding(sql, tenant, context.at);
       },
+    });
+    // once more, after a batch that was being counted meanwhile and knew nothing of it; its lock comes before that of the log, which the decision holds
+    await this.work.inTenant(tenant, async (sql) => {
+      await lockUsage(sql, tenant);
+      await sayStanding(sql, tenant, this.clock());
     });
     return version;
   }

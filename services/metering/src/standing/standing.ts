@@ -54,7 +54,8 @@ export async function readStanding(sql: Sql, tenantId: TenantId, now: number): P
 
 /**
  * Says what the quota and the budgets are now, where that differs from what was said, and each alarm once a period: in the transaction of what
- * was counted. A limiter refuses whom it has heard nothing of.
+ * was counted. A limiter refuses whom it has heard nothing of. Whoever says it without having counted takes the tenant's usage lock before, or a batch
+ * that is being counted and he would each say what the other did not know.
  */
 export async function sayStanding(sql: Sql, tenant: TenantId, now: number): Promise<void> {
   const { quota, budgets, said } = await readStanding(sql, tenant, now);

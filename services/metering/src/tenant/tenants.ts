@@ -2,6 +2,7 @@ import type { PlanRef } from '@weir/contracts';
 import { utcDay, type Clock, type TenantId } from '@weir/kernel';
 import type { UnitOfWork } from '@weir/tenancy';
 import { sayStanding } from '../standing/standing';
+import { lockUsage } from '../usage/record-usage';
 
 // A seat that was given back is never taken again under the same id, so the two events may come in any order and any number.
 const TAKE = `insert into seats (tenant_id, member_id, taken_on) values ($1, $2, $3)
@@ -18,7 +19,10 @@ export class Tenants {
 
   /** A tenant has a quota from its registration on, with nothing used: without one, its calls could not be accounted for. */
   welcome(tenant: TenantId): Promise<void> {
-    return this.work.inTenant(tenant, (sql) => sayStanding(sql, tenant, this.clock()));
+    return this.work.inTenant(tenant, async (sql) => {
+      await lockUsage(sql, tenant);
+      await sayStanding(sql, tenant, this.clock());
+    });
   }
 
   async seat(tenant: TenantId, member: string, taken: boolean, at: number): Promise<void> {

@@ -9,6 +9,7 @@ import type { BudgetView } from '../budget/budget.service';
 import { startMetering, type MeteringService } from '../testing/metering-service';
 import { planTermsOf } from '../testing/plans';
 import { settled } from '../testing/samples';
+import { batchOf, recordUsage } from '../usage/record-usage';
 import { RETRY_AFTER_MS, WebhookSender } from './sender';
 import { WebhookSigner } from './signature';
 import type { Delivery, Webhook } from './webhooks';
@@ -84,6 +85,22 @@ describe('budgets', () => {
     await eventually(() => expect(said.get(tenant)?.budgets).toEqual([]));
     expect((await call('DELETE', tenant, '/budgets/all')).status).toBe(404);
     await following.stop();
+  });
+
+  it('that are set while usage is being counted are said with what was counted', async () => {
+    const tenant = await metering.tenantOn(PRO);
+    const { work } = metering.database;
+    const there = async () => (await work.inTenant(tenant, (sql) => sql.query('select from budgets where tenant_id = $1', [tenant]))).rows.length;
+    const setting = await work.inTenant(tenant, async (sql) => {
+      await recordUsage(sql, tenant, batchOf([settled({ tenantId: tenant, chargedCredits: 30 })], Date.now()));
+      // it has looked for budgets, and found none
+      const answered = budget(tenant);
+      await eventually(async () => expect(await there()).toBe(1));
+      return { answered };
+    });
+    expect((await setting.answered).body).toMatchObject({ usedCredits: 30 });
+    const { rows } = await work.inTenant(tenant, (sql) => sql.query<{ body: string }>('select body from published_states where topic = $1', [stateTopic('budget')]));
+    expect(JSON.parse(rows[0]?.body ?? 'null')).toMatchObject({ budgets: [{ usedCredits: 30 }] });
   });
 
   it('of a project count that project’s credits alone', async () => {
