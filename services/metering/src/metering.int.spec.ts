@@ -227,7 +227,7 @@ describe('metering as a service', () => {
       const compared = (await list()).body.data.find(({ source, differences }) => source === 'spec' && 'credits-differ' in differences);
       expect(compared).toBeDefined();
       return compared;
-    });
+    }, 20_000);
     const { body } = await get(`/v1/reconciliations/${found?.id}`, metering.operator);
     expect(body).toMatchObject({ upstreamCredits: 5, settledCredits: 2, discrepancies: [{ class: 'credits-differ', tenantId: own, requestId: paid.requestId, keyId, decision: null }] });
     expect((await list()).body.openDifferences).toBeGreaterThan(0);
@@ -243,7 +243,7 @@ describe('metering as a service', () => {
       const { rows } = await metering.database.work.direct.query<{ error_code: string }>(`select error_code from weir.parked_messages where service = 'metering' and key like $1`, [`${own}/%`]);
       expect(rows).toEqual([{ error_code: 'usage-too-old' }]);
     });
-    expect(await chargedOf(own)).toBe(0);
+    await eventually(async () => expect(await chargedOf(own)).toBe(0));
   });
 
   it('answers reports in CSV to who asks for it', async () => {
