@@ -32,17 +32,21 @@ export async function inLine<T>(pool: Pool, name: string, work: (session: PoolCl
   } finally {
     if (--line.underWay === 0) {
       leave(line, name, all, line.broken);
-      void line.session.then((session) => session.off('error', line.onLost).release(line.broken), () => undefined);
+      void line.session.then((session) => pipelined(session, false).off('error', line.onLost).release(line.broken), () => undefined);
     }
   }
 }
 
 function open(pool: Pool, name: string, all: Map<string, Line>): Line {
-  const line: Line = { session: pool.connect(), underWay: 0, onLost: (error) => leave(line, name, all, error) };
+  const session = pool.connect().then((client) => pipelined(client, true));
+  const line: Line = { session, underWay: 0, onLost: (error) => leave(line, name, all, error) };
   all.set(name, line);
   line.session.then((session) => session.on('error', line.onLost), line.onLost);
   return line;
 }
+
+/** Whether the driver sends what is asked for without waiting for what was asked before; not the pool's for good, since it can then do no COPY. */
+const pipelined = (session: PoolClient, on: boolean): PoolClient => Object.assign(session, { pipeline: on });
 
 /** Whoever comes now opens another one. */
 function leave(line: Line, name: string, all: Map<string, Line>, broken: Error | undefined): void {

@@ -15,7 +15,7 @@ export interface PoolOptions {
 
 /** No startup options, and names for statements only where they are known to work: the pool works through PgBouncer in transaction mode. */
 export function createPool({ url, name, max = 10, answerWithinMs, onError }: PoolOptions, more: PoolConfig = {}): Pool {
-  const pool = new Pool({ connectionString: url, max, application_name: name, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000, keepAlive: true, pipeline: true, ...(answerWithinMs === undefined ? {} : { query_timeout: answerWithinMs }), ...more });
+  const pool = new Pool({ connectionString: url, max, application_name: name, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000, keepAlive: true, ...(answerWithinMs === undefined ? {} : { query_timeout: answerWithinMs }), ...more });
   // a server that goes down while the pool says goodbye is no news
   pool.on('error', (error) => (pool.ending ? undefined : onError?.(error)));
   return pool;
