@@ -9,12 +9,13 @@ import { uncharge } from './sharing';
 
 const SWEEP_EVERY_MS = 1_000;
 const SWEEP_SLOTS = 10_000;
-/** More than the one that is added: garbage shrinks under load too. */
-const SWEEP_PER_SLOT = 2;
+/** More than the one slot that a take can add. */
+const SWEEP_PER_TAKE = 2;
+const TAKES_A_SWEEP = 32;
 
 /**
  * The limiter of a single process, and the model of the Redis one: the same rules over maps. Slots in which nothing counts any
- * more are dropped, a few with each that is added and the rest by a timer that keeps no process alive.
+ * more are dropped, a few with the takes and the rest by a timer that keeps no process alive.
  *
  * @param options.clock ms since the epoch; fractions count, down to a microsecond.
  */
@@ -22,6 +23,7 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
   const clock = options.clock ?? systemClock;
   const slots = new Map<string, Slot>();
   let cursor = slots.entries();
+  let takes = 0;
 
   const nowMicros = () => Math.round(clock() * 1000);
 
@@ -36,9 +38,10 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
   }
   const timer = setInterval(() => sweep(SWEEP_SLOTS), SWEEP_EVERY_MS).unref();
 
-  function added(name: string, slot: Slot): void {
-    slots.set(name, slot);
-    sweep(SWEEP_PER_SLOT);
+  /** Every so many takes: garbage shrinks under load too. */
+  function swept(): void {
+    takes = (takes + 1) % TAKES_A_SWEEP;
+    if (takes === 0) sweep(SWEEP_PER_TAKE * TAKES_A_SWEEP);
   }
 
   function enter(order: Order): Admission {
@@ -46,7 +49,8 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
     const slot = known ?? emptySlot();
     const verdict = take(slot, order, nowMicros());
     // a refused stranger leaves nothing
-    if (known === undefined && verdict.is === 'admitted') added(order.slot, slot);
+    if (known === undefined && verdict.is === 'admitted') slots.set(order.slot, slot);
+    swept();
     return decided(order, verdict);
   }
 
@@ -61,8 +65,9 @@ export function memoryLimiterStore(options: { clock?: Clock } = {}): LimiterStor
   function enterShared(keyTake: KeyTake, share: Share): Admission {
     const order = sharedOrder(keyTake, share);
     let slot = slots.get(order.slot);
-    if (slot === undefined) added(order.slot, (slot = emptySlot()));
+    if (slot === undefined) slots.set(order.slot, (slot = emptySlot()));
     const verdict = takeShared(slot, order, nowMicros());
+    swept();
     return decidedShared(order, verdict);
   }
 
