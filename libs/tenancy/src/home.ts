@@ -57,12 +57,23 @@ export async function ensureHome(sql: Sql, home: string, schema: TenantSchema): 
 async function ensureRole(sql: Sql, home: string): Promise<void> {
   const { rows } = await sql.query('select 1 from pg_roles where rolname = $1', [home]);
   if (rows.length > 0) return;
-  await sql.query(`set local role ${makerOf(home)}`);
-  await sql.query(`create role ${identifier(home)} nologin noinherit`);
-  // members may become the tenant, and are nothing of it before they do
-  await sql.query(`grant ${identifier(home)} to ${SERVICE_GROUP} with inherit false, set true`);
+  await sql.query('savepoint role');
+  try {
+    await sql.query(`set local role ${makerOf(home)}`);
+    await sql.query(`create role ${identifier(home)} nologin noinherit`);
+    // members may become the tenant, and are nothing of it before they do
+    await sql.query(`grant ${identifier(home)} to ${SERVICE_GROUP} with inherit false, set true`);
+  } catch (error) {
+    // whoever makes the same one at the same time is waited for: now it is there, as we would have made it
+    if (!MADE_MEANWHILE.has((error as { code?: string }).code)) throw error;
+    await sql.query('rollback to savepoint role');
+  }
   await sql.query(`set local role ${MIGRATOR}`);
+  await sql.query('release savepoint role');
 }
+
+/** unique_violation and duplicate_object */
+const MADE_MEANWHILE: ReadonlySet<string | undefined> = new Set(['23505', '42710']);
 
 /** A home that one tenant had to itself. Its role stays where another database of the same server still knows it. */
 export async function dropHome(sql: Sql, home: string): Promise<void> {

@@ -50,14 +50,15 @@ describe('bulk fetches and schedules of a second upstream', () => {
     const quote = await api('POST', '/fetch-jobs/quote', body);
     expect([quote.status, quote.body]).toMatchObject([200, { items: 3, credits: { expected: 18, atMost: 18 }, inTime: true }]);
     const { body: made } = await api('POST', '/fetch-jobs', body);
-    expect(await finished(({ id }) => id === made.id)).toMatchObject({ items: { total: 7, succeeded: 7 }, credits: { quoted: 18, charged: 14 } });
-    expect(new Set(provider.asked.map(({ token }) => token))).toEqual(new Set(['quotes-secret']));
+    const job = await finished(({ id }) => id === made.id);
     const results = String((await api('GET', `/fetch-jobs/${made.id}/results`)).body).trim().split('\n').map((line) => JSON.parse(line));
     expect(results.map(({ item, page, status, params }) => [item, page, status, params.after])).toEqual([
       [1, 1, 200, '0'], [1, 2, 200, '1'], [1, 3, 200, '2'],
       [2, 1, 200, '0'], [2, 2, 200, '1'], [2, 3, 200, '2'],
       [3, 1, 404, '0'],
     ]);
+    expect(job).toMatchObject({ items: { total: 7, succeeded: 7 }, credits: { quoted: 18, charged: 14 } });
+    expect(new Set(provider.asked.map(({ token }) => token))).toEqual(new Set(['quotes-secret']));
 
     // its keys are slow now; the first upstream's are not
     await fetcher.setCeiling({ keyId: key.id, perMinute: 1, burst: 1, concurrency: 0 });

@@ -68,6 +68,8 @@ describe('snapshots of profiles and posts', () => {
 
   it('posts are rows too, found by their author, each with its own history', async () => {
     const { user } = (await tenant.call('/userinfo-by-username/?username=carol')).body;
+    // whose posts they are is read from the profile
+    await captured('users/carol');
     const { videos } = (await tenant.call(`/user-posts/?userid=${user.id}&count=5`)).body;
     const latest = (await eventuallyPosts(5)).data;
     expect(latest.map(({ videoId }: { videoId: string }) => videoId).sort()).toEqual(videos.map(({ video_id }: { video_id: string }) => video_id).sort());
